@@ -1,16 +1,16 @@
 """What can go wrong, as a tree; each message is one sentence that says what to do next.
 
-    MammoviewError
-    ├── UnreadableScan          the file cannot be shown as a mammogram
-    │   ├── TruncatedScan       it ends before its last pixel
-    │   └── OversizedScan       it declares more pixels than any film has
-    ├── UnreadableOutlines      the annotation cannot be placed on the film
-    ├── BreastNotFound          no breast could be told from the background
-    ├── WeightsMissing          a network's card or tensors are not there
-    ├── WeightsMismatch         the tensors are not the ones the card describes
-    ├── UnusableDataset         a folder of training films cannot be used as it is
-    ├── BadSetting              an option is unknown or out of its range
-    └── Cancelled               the reader asked to stop
+MammoviewError
+├── UnreadableScan          the file cannot be shown as a mammogram
+│   ├── TruncatedScan       it ends before its last pixel
+│   └── OversizedScan       it declares more pixels than any film has
+├── UnreadableOutlines      the annotation cannot be placed on the film
+├── BreastNotFound          no breast could be told from the background
+├── WeightsMissing          a network's card or tensors are not there
+├── WeightsMismatch         the tensors are not the ones the card describes
+├── UnusableDataset         a folder of training films cannot be used as it is
+├── BadSetting              an option is unknown or out of its range
+└── Cancelled               the reader asked to stop
 """
 
 __all__ = [
