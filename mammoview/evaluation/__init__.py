@@ -1,0 +1,1 @@
+"""How well the networks do, on patients they never saw."""

@@ -1,0 +1,219 @@
+"""Cards and tensors: a network arrives verified, complete and frozen, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Final
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from mammoview.domain import Magnification, ModelCard
+from mammoview.errors import BadSetting, WeightsMismatch, WeightsMissing
+from mammoview.models.heatmap import HeatmapNetwork
+from mammoview.models.tissue import TissueClassifier
+
+__all__ = [
+    "HEATMAP_REDUCTION",
+    "WEIGHTS",
+    "Network",
+    "Suite",
+    "choose_device",
+    "heatmap_name",
+    "load_network",
+    "load_suite",
+    "read_card",
+    "save_network",
+    "tissue_name",
+    "write_card",
+]
+
+WEIGHTS: Final = Path(__file__).parents[2] / "weights"
+HEATMAP_REDUCTION: Final = 8
+"""The heatmap network's input is 0.4 mm per pixel: the paper's 2048² frame becomes 256²."""
+
+Network = TissueClassifier | HeatmapNetwork
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Suite:
+    """The networks that assess a scan, frozen, on one device; shared by all readers.
+
+    Attributes
+    ----------
+    tissue : mapping of Magnification to TissueClassifier
+    baseline, heatmap : HeatmapNetwork
+        Without and with local results.
+    device : torch.device
+    tissue_cards : mapping of Magnification to ModelCard
+    baseline_card, heatmap_card : ModelCard
+    """
+
+    tissue: Mapping[Magnification, TissueClassifier]
+    baseline: HeatmapNetwork
+    heatmap: HeatmapNetwork
+    device: torch.device
+    tissue_cards: Mapping[Magnification, ModelCard]
+    baseline_card: ModelCard
+    heatmap_card: ModelCard
+
+    @property
+    def cards(self) -> tuple[ModelCard, ...]:
+        """The cards of all networks: the three tissue classifiers, then the two heatmaps."""
+        return (*self.tissue_cards.values(), self.baseline_card, self.heatmap_card)
+
+
+def tissue_name(magnification: Magnification) -> str:
+    """Stem of the files of a tissue classifier."""
+    return f"tissue-{magnification.key}"
+
+
+def heatmap_name(local_results: bool) -> str:
+    """Stem of the files of a heatmap network."""
+    return "heatmap-local-results" if local_results else "heatmap-baseline"
+
+
+def choose_device(wanted: str = "auto") -> torch.device:
+    """CUDA where there is one, else the CPU.
+
+    Raises
+    ------
+    BadSetting
+        CUDA was asked for and is not there, or the name is unknown.
+    """
+    if wanted not in ("auto", "cpu", "cuda"):
+        raise BadSetting(f"device {wanted!r} is unknown: choose auto, cpu or cuda")
+    available = torch.cuda.is_available()
+    if wanted == "cuda" and not available:
+        raise BadSetting("no CUDA device answers: choose --device cpu, or check the driver with nvidia-smi")
+    return torch.device("cuda" if available and wanted != "cpu" else "cpu")
+
+
+def load_suite(folder: Path | None = None, device: str = "auto") -> Suite:
+    """All five networks of a folder of weights (default: the project's own).
+
+    Raises
+    ------
+    WeightsMissing, WeightsMismatch
+    BadSetting
+        For the device, see `choose_device`.
+    """
+    place, folder = choose_device(device), folder or WEIGHTS
+    tissue, cards = {}, {}
+    for magnification in Magnification:
+        network, card = load_network(tissue_name(magnification), folder)
+        if not isinstance(network, TissueClassifier):
+            raise WeightsMismatch(f"{card.name}: the card does not describe a tissue classifier")
+        tissue[magnification], cards[magnification] = network.to(place), card
+    heatmaps = []
+    for local_results in (False, True):
+        network, card = load_network(heatmap_name(local_results), folder)
+        if not isinstance(network, HeatmapNetwork) or network.local_results != local_results:
+            raise WeightsMismatch(f"{card.name}: the card does not describe this heatmap network")
+        heatmaps.append((network.to(place), card))
+    (baseline, baseline_card), (heatmap, heatmap_card) = heatmaps
+    return Suite(tissue, baseline, heatmap, place, cards, baseline_card, heatmap_card)
+
+
+def load_network(name: str, folder: Path) -> tuple[Network, ModelCard]:
+    """A network, verified against its card, batch norm folded, in eval mode and without gradients.
+
+    Raises
+    ------
+    WeightsMissing
+        There is no such card or tensor file.
+    WeightsMismatch
+        The file is not the one that the card describes, or does not fit its architecture.
+    """
+    card = read_card(name, folder)
+    path = folder / f"{name}.safetensors"
+    if not path.is_file():
+        raise WeightsMissing(f"{path} is missing: train it with `python -m mammoview train`, or restore it")
+    if _digest(path) != card.sha256:
+        raise WeightsMismatch(f"{path} is not the file that the card of {name} {card.version} describes")
+    network = _untrained(card)
+    try:
+        network.load_state_dict(load_file(path))
+    except RuntimeError as error:
+        raise WeightsMismatch(f"{path} does not fit the architecture on its card") from error
+    return _freeze(network), card
+
+
+def save_network(network: Network, card: ModelCard, folder: Path) -> ModelCard:
+    """Write the tensors and their card, the tensors first; returns the card with its digest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {k: v.detach().float().contiguous().cpu() for k, v in network.state_dict().items()}
+    path = folder / f"{card.name}.safetensors"
+    draft = path.with_suffix(".draft")
+    save_file(tensors, draft)
+    card = replace(card, sha256=_digest(draft))
+    draft.replace(path)
+    write_card(card, folder)
+    return card
+
+
+def read_card(name: str, folder: Path) -> ModelCard:
+    """The card of this name.
+
+    Raises
+    ------
+    WeightsMissing
+        There is none, or it cannot be read.
+    """
+    path = folder / f"{name}.json"
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        return ModelCard(**{f.name: card[f.name] for f in fields(ModelCard)})
+    except FileNotFoundError as error:
+        raise WeightsMissing(
+            f"{path} is missing: train the networks with `python -m mammoview train all`"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise WeightsMissing(f"{path} is not a complete card: restore it or train again") from error
+
+
+def write_card(card: ModelCard, folder: Path) -> None:
+    """Write a card aside and move it into place."""
+    path = folder / f"{card.name}.json"
+    draft = path.with_suffix(".json.draft")
+    draft.write_text(json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def _untrained(card: ModelCard) -> Network:
+    kinds: dict[str, type[TissueClassifier] | type[HeatmapNetwork]] = {
+        "tissue": TissueClassifier,
+        "heatmap": HeatmapNetwork,
+    }
+    try:
+        kind = kinds[card.architecture["kind"]]
+        return kind.from_card(dict(card.architecture), dict(card.inputs))
+    except (KeyError, ValueError, TypeError) as error:
+        raise WeightsMismatch(f"the card of {card.name} does not describe a network that can be built") from error
+
+
+def _freeze(network: Network) -> Network:
+    network.eval()
+    for sequence in (m for m in network.modules() if isinstance(m, nn.Sequential)):
+        _fold_batch_norm(sequence)
+    return network.requires_grad_(False)
+
+
+def _fold_batch_norm(sequence: nn.Sequential) -> None:
+    for i in range(len(sequence) - 1):
+        convolution, norm = sequence[i], sequence[i + 1]
+        if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            sequence[i], sequence[i + 1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+

@@ -1,0 +1,136 @@
+"""Folders of annotated films: `images/` beside a `lesions.csv`, as CBIS-DDSM copies and mini-MIAS are kept.
+
+Boxes and circles are not outlines: they come as rectangles and as polygons of 32 corners.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from mammoview.domain import Film, Given, Laterality, LesionType, Mammogram, Outline, Pathology, View
+from mammoview.errors import UnusableDataset
+from mammoview.readers import raster
+
+__all__ = ["AnnotatedFilm", "open_dataset"]
+
+SQUASHED: Final = 800  # side of a CBIS-DDSM copy that was resized to a square
+UNKNOWN_SIZE: Final = (1366, 800)  # for copies whose true size is not known, at 178 µm
+UNKNOWN_MM: Final = 0.178
+MIAS_MM: Final = 0.2
+PATHOLOGIES: Final = {pathology.value: pathology for pathology in Pathology}
+SEVERITIES: Final = {"B": Pathology.BENIGN, "M": Pathology.MALIGNANT}
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedFilm:
+    """A film with what was annotated on it and whose it is.
+
+    Attributes
+    ----------
+    film : Film
+        Its mammogram carries the annotations as outlines.
+    patient : str
+        The dataset's own pseudonym; films are split by it.
+    normal : bool
+        Stated to be without findings.
+    """
+
+    film: Film
+    patient: str
+    normal: bool
+
+
+def open_dataset(folder: Path) -> tuple[AnnotatedFilm, ...]:
+    """The films of a folder that holds `images/` and `lesions.csv`, in order of their names.
+
+    Raises
+    ------
+    UnusableDataset
+        The folder is laid out otherwise, or its table lacks a column.
+    """
+    table = folder / "lesions.csv"
+    if not table.is_file() or not (folder / "images").is_dir():
+        raise UnusableDataset(f"{folder}: expected a folder with images/ and lesions.csv")
+    rows = defaultdict(list)
+    with table.open(newline="", encoding="utf-8") as lines:
+        for row in csv.DictReader(lines):
+            rows[row.get("image", "")].append(row)
+    try:
+        make = _mias if "radius" in next(iter(rows.values()))[0] else _cbis
+        return tuple(make(folder / "images" / name, lesions) for name, lesions in sorted(rows.items()))
+    except (KeyError, ValueError, StopIteration) as error:
+        raise UnusableDataset(f"{table}: a column is missing or holds no number ({error})") from error
+
+
+def _cbis(path: Path, rows: list[dict[str, str]]) -> AnnotatedFilm:
+    first = rows[0]
+    known = bool(first["rows"])
+    size = (int(first["rows"]), int(first["columns"])) if known else UNKNOWN_SIZE
+    spacing = float(first["um_per_pixel"]) / 1000 if known else UNKNOWN_MM
+    laterality, view = Laterality(first["laterality"][0]), View(first["view"])
+    given = Given(laterality, view, spacing, size)
+    scale = np.array(size) / SQUASHED
+    outlines = tuple(_box(row, scale, i) for i, row in enumerate(rows, start=1))
+    facts = {"density": first["density"], "digitiser": first["digitizer"]}
+    return _annotated(path, given, outlines, first["patient_id"], False, facts)
+
+
+def _box(row: Mapping[str, str], scale: np.ndarray[tuple[int], np.dtype[np.float64]], number: int) -> Outline:
+    y, x, height, width = (float(row[k]) for k in ("y", "x", "height", "width"))
+    corners = np.array([(y, x), (y, x + width), (y + height, x + width), (y + height, x)])
+    return Outline(
+        corners * scale - 0.5,
+        lesion_type=LesionType.MASS,
+        description=f"{row['mass_shape']} {row['mass_margins']}".strip(),
+        birads=_number(row["birads"]),
+        subtlety=_number(row["subtlety"]),
+        pathology=PATHOLOGIES.get(row["pathology"].lower().replace("_", " ")),
+        abnormality=number,
+    )
+
+
+def _mias(path: Path, rows: list[dict[str, str]]) -> AnnotatedFilm:
+    outlines = tuple(_circle(row, i) for i, row in enumerate(rows, start=1) if row["radius"])
+    normal = all(row["abnormality"] == "NORM" for row in rows)
+    given = Given(view=View.MLO, spacing_mm=MIAS_MM)
+    return _annotated(path, given, outlines, rows[0]["patient_id"], normal, {"tissue": rows[0]["tissue"]})
+
+
+def _circle(row: Mapping[str, str], number: int) -> Outline:
+    turn = np.linspace(0, 2 * np.pi, 32, endpoint=False)
+    radius = float(row["radius"])
+    points = np.stack([np.sin(turn), np.cos(turn)], axis=1) * radius
+    kind = LesionType.CALCIFICATION if row["abnormality"] == "CALC" else LesionType.MASS
+    pathology = SEVERITIES.get(row["severity"])
+    return Outline(
+        points + (float(row["row"]), float(row["column"])),
+        lesion_type=kind,
+        description=row["abnormality"],
+        pathology=pathology,
+        abnormality=number,
+    )
+
+
+def _annotated(
+    path: Path,
+    given: Given,
+    outlines: tuple[Outline, ...],
+    patient: str,
+    normal: bool,
+    facts: Mapping[str, str],
+) -> AnnotatedFilm:
+    def read() -> Mammogram:
+        return replace(raster.read_film(path, given), outlines=outlines, facts=dict(facts))
+
+    return AnnotatedFilm(Film(path.stem, given.laterality, given.view, read), patient, normal)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.strip().isdigit() else None

@@ -1,0 +1,1 @@
+"""Training on a reader's own films; nothing else in Mammoview imports it."""
