@@ -135,7 +135,9 @@ def find_breast(mammogram: Mammogram) -> _Search:
     frame = Frame(columns).magnified(coarse[0] / rows, coarse[1] / columns)
     mask = _largest_bright_region(image)
     if mask.mean() < 0.02:
-        warning = f"{mammogram.source}: no breast could be told from the background; the whole film is assessed"
+        warning = (
+            f"{mammogram.source}: no breast could be told from the background; the whole film is assessed"
+        )
         return _Search(image, np.ones_like(mask), frame, (warning,))
     return _Search(image, mask, frame, ())
 
@@ -177,10 +179,11 @@ def _mirrored(mask: NDArray[np.bool_], stated: Laterality | None) -> tuple[bool,
         return chest_wall_right, ()
     side = "right" if chest_wall_right else "left"
     words = "left" if stated is Laterality.LEFT else "right"
-    return chest_wall_right, (
+    warning = (
         f"the chest wall is on the {side} of the film, yet the film is said to show the {words} breast: "
-        "it may be mirrored or mislabelled",
+        "it may be mirrored or mislabelled"
     )
+    return chest_wall_right, (warning,)
 
 
 def _field_frame(search: _Search, facts: ScanFacts, mirrored: bool) -> tuple[Frame, tuple[int, int]]:
@@ -232,15 +235,18 @@ def _masks_on(
     where = points.reshape(*coarse, 2).astype(np.float32)
     layers = []
     for layer in (search.mask.astype(np.float32), around.astype(np.float32)):
-        on_field = cv2.remap(layer, where[..., 1], where[..., 0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        on_field = cv2.remap(
+            layer, where[..., 1], where[..., 0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
         layers.append(cv2.resize(on_field, shape[::-1], interpolation=cv2.INTER_LINEAR))
     return layers[0] >= 0.5, np.asarray(np.clip(layers[1], 0, 1), np.float32)
 
 
 def _spacing_warnings(mammogram: Mammogram) -> tuple[str, ...]:
     if mammogram.spacing_mm is None:
-        return (
+        warning = (
             f"{mammogram.source}: the size of a pixel is not known; 50 µm is assumed, so millimetres and "
-            "suspicion may be wrong: give the spacing",
+            "suspicion may be wrong: give the spacing"
         )
+        return (warning,)
     return ()

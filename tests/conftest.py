@@ -21,5 +21,15 @@ def films_folder() -> Path | None:
 def films() -> Path:
     folder = films_folder()
     if folder is None:
-        pytest.skip("no real films: set MAMMOVIEW_FILMS to a folder that holds ddsm/, cbis-ddsm-mass/ and mini-mias/")
+        pytest.skip(
+            "no real films: set MAMMOVIEW_FILMS to a folder that holds ddsm/, cbis-ddsm-mass/ and mini-mias/"
+        )
     return folder
+
+
+@pytest.fixture(scope="session")
+def phantom_case(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic case of four films; left: spiculated mass and cluster, right: circumscribed mass."""
+    from mammoview.phantom import write_case
+
+    return write_case(tmp_path_factory.mktemp("phantom"), seed=7)

@@ -1,4 +1,7 @@
-"""The strided tissue classifications of a whole field by one dense pass (paper §3, "Aggregated Local Results")."""
+"""The strided tissue classifications of a whole field by one dense pass.
+
+Paper §3, "Aggregated Local Results".
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,9 @@ def scan_tissue(
         top, height = first * largest, (last - first) * largest - smallest + classifier.patch
         part = _fit(padded[top : top + height], height, width)
         with torch.inference_mode():
-            tensor = torch.from_numpy(part)[None, None].to(device).contiguous(memory_format=torch.channels_last)
+            tensor = (
+                torch.from_numpy(part)[None, None].to(device).contiguous(memory_format=torch.channels_last)
+            )
             features = classifier.features((tensor - classifier.mean) / classifier.std)
             for stride in strides:
                 # A coarser cell's centre lies (stride - smallest) / 2 further in than the fine one's.

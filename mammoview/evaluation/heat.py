@@ -35,14 +35,16 @@ def heat_target(film: Prepared) -> NDArray[np.float32]:
         half = (max(1, round((c1 - c0) / 2)), max(1, round((r1 - r0) / 2)))
         cv2.ellipse(drawn, centre, half, 0, 0, 360, 1, thickness=-1)
     cells = cv2.resize(drawn.astype(np.float32), film.inside.shape[::-1], interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.GaussianBlur(cells, (0, 0), TARGET_SIGMA, borderType=cv2.BORDER_CONSTANT), np.float32)
+    return np.asarray(
+        cv2.GaussianBlur(cells, (0, 0), TARGET_SIGMA, borderType=cv2.BORDER_CONSTANT), np.float32
+    )
 
 
 def tissue_logits(classifier: TissueClassifier, films: Sequence[Prepared]) -> dict[str, NDArray[np.float32]]:
     """Logit of suspicion of every heatmap cell, from the ×0.5 classifier at stride 32, by film name."""
     grids = {}
     for film in tqdm(films, desc="local results", unit="film"):
-        image = np.asarray(film.images[Magnification.HALF.reduction], np.float32) / 255
+        image = np.asarray(film.images[Magnification.HALF.reduction], np.float32) / np.float32(255)
         with torch.inference_mode():
             logits = scan_tissue(classifier, image, (32,))[32]
         grids[film.name] = logits[: film.inside.shape[0], : film.inside.shape[1]]

@@ -94,7 +94,7 @@ def held_out_patches(
     squares = [cut(films[s.film].images[magnification.reduction], s.centre, patch) for s in chosen]
     patients = [films[s.film].patient for s in chosen]
     while len(squares) < 2 * len(chosen):
-        film = films[rng.integers(len(films))]
+        film = films[int(rng.integers(len(films)))]
         image = film.images[magnification.reduction]
         centre = np.array([rng.integers(n // LATTICE + 1) * LATTICE for n in image.shape], float)
         if not touches(film, centre * magnification.reduction, patch * magnification.reduction):

@@ -9,7 +9,7 @@ __all__ = ["SPLIT_IN_WORDS", "in_validation", "validation_half"]
 
 SHARE: Final = 0.2
 SPLIT_IN_WORDS: Final = (
-    "by patient: one patient in five, by a hash of the dataset's pseudonym, was kept from training for validation"
+    "by patient: one patient in five, by a hash of the pseudonym, was kept from training for validation"
 )
 
 

@@ -62,7 +62,9 @@ def build(films: Sequence[AnnotatedFilm], folder: Path, band_limit_mm: float) ->
         field = prepare(mammogram)
         for reduction in REDUCTIONS:
             image, _ = magnify(field, reduction, band_limit_mm)
-            np.save(folder / f"{annotated.film.source}.{reduction}.npy", np.round(image * 255).astype(np.uint8))
+            np.save(
+                folder / f"{annotated.film.source}.{reduction}.npy", np.round(image * 255).astype(np.uint8)
+            )
         np.save(folder / f"{annotated.film.source}.inside.npy", breast_cells(field).inside)
         boxes = [_edges(field, outline.vertices) for outline in mammogram.outlines]
         record.write_text(json.dumps({"patient": annotated.patient, "boxes": boxes}))

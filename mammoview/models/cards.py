@@ -195,7 +195,9 @@ def _untrained(card: ModelCard) -> Network:
         kind = kinds[card.architecture["kind"]]
         return kind.from_card(dict(card.architecture), dict(card.inputs))
     except (KeyError, ValueError, TypeError) as error:
-        raise WeightsMismatch(f"the card of {card.name} does not describe a network that can be built") from error
+        raise WeightsMismatch(
+            f"the card of {card.name} does not describe a network that can be built"
+        ) from error
 
 
 def _freeze(network: Network) -> Network:
@@ -215,5 +217,3 @@ def _fold_batch_norm(sequence: nn.Sequential) -> None:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-

@@ -1,4 +1,7 @@
-"""The heatmap regression of the paper (§3, Figure 2): convolutions only, three 2×2 poolings, no fully connected layer."""
+"""The heatmap regression of the paper (§3, Figure 2).
+
+Convolutions only, three 2×2 poolings, no fully connected layer.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,9 @@ class HeatmapNetwork(nn.Module):
         self.heat = nn.Conv2d(channels, 1, 1)
         nn.init.constant_(self.heat.bias, -3.0)  # type: ignore[arg-type]
         if local_results:
-            self.join = nn.Sequential(*_convolution(channels + 1, 32), *_convolution(32, 32), nn.Conv2d(32, 1, 1))
+            self.join = nn.Sequential(
+                *_convolution(channels + 1, 32), *_convolution(32, 32), nn.Conv2d(32, 1, 1)
+            )
             nn.init.zeros_(self.join[-1].weight)  # type: ignore[arg-type]
             nn.init.zeros_(self.join[-1].bias)  # type: ignore[arg-type]
 
@@ -96,4 +101,5 @@ class HeatmapNetwork(nn.Module):
         if tissue is None:
             raise ValueError("this network joins the tissue grid in: it needs the local results")
         joined = torch.cat([features, tissue.clamp(-8, 8) / 4], dim=1)
-        return heat + self.join(joined)
+        joint: Tensor = self.join(joined)
+        return heat + joint

@@ -38,7 +38,11 @@ class TissueClassifier(nn.Module):
             if i:
                 layers.append(nn.MaxPool2d(2))
             for inputs in (channels, width):
-                layers += [nn.Conv2d(inputs, width, 3, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+                layers += [
+                    nn.Conv2d(inputs, width, 3, bias=False),
+                    nn.BatchNorm2d(width),
+                    nn.ReLU(inplace=True),
+                ]
             channels = width
         self.features = nn.Sequential(*layers)
         self.stride = 2 ** (len(widths) - 1)

@@ -110,7 +110,7 @@ def _circle(row: Mapping[str, str], number: int) -> Outline:
     kind = LesionType.CALCIFICATION if row["abnormality"] == "CALC" else LesionType.MASS
     pathology = SEVERITIES.get(row["severity"])
     return Outline(
-        points + (float(row["row"]), float(row["column"])),
+        points + np.array([float(row["row"]), float(row["column"])]),
         lesion_type=kind,
         description=row["abnormality"],
         pathology=pathology,

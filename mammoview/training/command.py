@@ -24,8 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `train` takes."""
     parser.add_argument("network", choices=("tissue", "heatmap", "all"), help="which networks to train")
     parser.add_argument("dataset", type=Path, help="folder with images/ and lesions.csv")
-    parser.add_argument("--magnification", choices=[m.key for m in Magnification], help="of the tissue network")
-    parser.add_argument("--local-results", action="store_true", help="the heatmap that joins the tissue grid in")
+    parser.add_argument(
+        "--magnification", choices=[m.key for m in Magnification], help="of the tissue network"
+    )
+    parser.add_argument(
+        "--local-results", action="store_true", help="the heatmap that joins the tissue grid in"
+    )
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="where cards and tensors go")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="checkpoints and prepared films")
     parser.add_argument("--steps", type=int, help="batches, instead of the usual number")

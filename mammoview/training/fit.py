@@ -74,14 +74,21 @@ def fit(network: nn.Module, loss: Loss, score: Score, schedule: Schedule, checkp
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, schedule.factor)
     averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.995), use_buffers=True)
     state: dict[str, Any] = {"step": 0, "best": -math.inf, "history": [], "weights": None}
-    parts = {"network": network, "averaged": averaged, "optimiser": optimiser, "scheduler": scheduler}
+    parts: dict[str, Any] = {
+        "network": network,
+        "averaged": averaged,
+        "optimiser": optimiser,
+        "scheduler": scheduler,
+    }
     if checkpoint.is_file():
         saved = torch.load(checkpoint, weights_only=True)
         state = saved["state"]
         for name, part in parts.items():
             part.load_state_dict(saved[name])
     running: list[float] = []
-    bar = tqdm(range(state["step"], schedule.steps), initial=state["step"], total=schedule.steps, unit="batch")
+    bar = tqdm(
+        range(state["step"], schedule.steps), initial=state["step"], total=schedule.steps, unit="batch"
+    )
     for step in bar:
         network.train()
         torch.manual_seed(schedule.seed * 1_000_003 + step)

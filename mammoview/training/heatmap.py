@@ -23,7 +23,12 @@ from mammoview.training.fit import Schedule, fit
 
 __all__ = ["train_heatmap"]
 
-ARCHITECTURE: Final = {"kind": "heatmap", "widths": [24, 48, 96], "context": 128, "dilations": [1, 2, 4, 8, 1]}
+ARCHITECTURE: Final = {
+    "kind": "heatmap",
+    "widths": [24, 48, 96],
+    "context": 128,
+    "dilations": [1, 2, 4, 8, 1],
+}
 MEAN, STD = 0.35, 0.25  # of field values inside the breast
 WINDOW: Final = (48, 36)  # cells of a training window: 154 × 115 mm
 BATCH: Final = 4
@@ -82,7 +87,8 @@ def train_heatmap(
         card,
         name=name,
         architecture=ARCHITECTURE | {"local_results": local_results},
-        inputs=dict(card.inputs) | {"mm_per_pixel": 0.4, "mean": MEAN, "std": STD, "target_sigma_cells": TARGET_SIGMA},
+        inputs=dict(card.inputs)
+        | {"mm_per_pixel": 0.4, "mean": MEAN, "std": STD, "target_sigma_cells": TARGET_SIGMA},
     )
     save_network(network, described, out)
     return result
@@ -134,7 +140,7 @@ class _Windows:
         first = [
             int(rng.integers(min(0, n - w), max(0, n - w) + 1)) for n, w in zip(cells, WINDOW, strict=True)
         ]
-        image = _window(film.images[HEATMAP_REDUCTION], first, side).astype(np.float32) / 255
+        image = _window(film.images[HEATMAP_REDUCTION], first, side).astype(np.float32) / np.float32(255)
         grid, target = _window(grid, first, 1, fill=-8.0 if self.grids else 0.0), _window(target, first, 1)
         if not self.grids:
             image, target = _turned(image, target, rng)
@@ -173,7 +179,8 @@ def _turned(
     for array in (image, target):
         centre = (np.array(array.shape[::-1]) - 1) / 2
         matrix = np.column_stack([linear, centre - linear @ centre])
-        turned.append(cv2.warpAffine(array, matrix, array.shape[::-1], flags=cv2.INTER_LINEAR))
+        warped = cv2.warpAffine(array, matrix, array.shape[::-1], flags=cv2.INTER_LINEAR)
+        turned.append(np.asarray(warped, np.float32))
     return turned[0], turned[1]
 
 

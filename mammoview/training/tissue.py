@@ -45,12 +45,19 @@ MEAN, STD = 0.35, 0.25  # of field values inside the breast
 
 
 def train_tissue(
-    films: Sequence[Prepared], magnification: Magnification, card: ModelCard, out: Path, runs: Path, steps: int | None
+    films: Sequence[Prepared],
+    magnification: Magnification,
+    card: ModelCard,
+    out: Path,
+    runs: Path,
+    steps: int | None,
 ) -> dict[str, Any]:
     """Train one classifier and save it with its card into `out`; returns the history of the fit."""
     shape = SHAPES[magnification]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = TissueClassifier(shape.patch, shape.widths, MEAN, STD).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = TissueClassifier(shape.patch, shape.widths, MEAN, STD).to(
+        device, memory_format=torch.channels_last
+    )  # type: ignore[call-overload]
     source = PatchSource([f for f in films if not f.validation], magnification, shape.patch)
     held_out = held_out_patches([f for f in films if f.validation], magnification, shape.patch, 256)
 
@@ -74,7 +81,8 @@ def train_tissue(
         architecture={"kind": "tissue", "widths": list(shape.widths)},
         inputs=dict(card.inputs)
         | {"mm_per_pixel": magnification.mm, "patch": shape.patch, "mean": MEAN, "std": STD},
-        limits=card.limits + f" Annotations larger than the patch were left out ({source.too_large} of them).",
+        limits=card.limits
+        + f" Annotations larger than the patch were left out ({source.too_large} of them).",
     )
     save_network(network, described, out)
     return result

@@ -1,0 +1,192 @@
+"""`assess`: the whole method on one scan, in the order of the paper, without any state of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from mammoview.backend.findings import film_score, find
+from mammoview.backend.saliency import gate, hot_pixels, kept_saliency
+from mammoview.backend.scan import scan_tissue
+from mammoview.domain import (
+    Assessment,
+    Field,
+    Heatmap,
+    Magnification,
+    Mammogram,
+    Progress,
+    Saliency,
+    Settings,
+    TissueGrid,
+)
+from mammoview.geometry import Frame
+from mammoview.models.cards import HEATMAP_REDUCTION, Suite
+from mammoview.models.heatmap import HeatmapNetwork
+from mammoview.prepare import CELL, breast_cells, magnify, prepare, scan_facts
+
+__all__ = ["STRIDES", "assess"]
+
+STRIDES = (64, 32)
+"""Magnified pixels between patches: the paper's, and the one that gives ×0.5 the heatmap's cells."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scale:
+    """The field at one magnification and what the tissue classifier says of it."""
+
+    image: NDArray[np.float32]
+    frame: Frame
+    logits: Mapping[int, NDArray[np.float32]]
+
+
+def assess(
+    mammogram: Mammogram,
+    suite: Suite,
+    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    progress: Progress = lambda share, what: None,
+) -> Assessment:
+    """Assess one scan.
+
+    Prepare, scan the tissue at three magnifications, draw the heatmap without and with local
+    results, gate, differentiate, add up, find. Nothing is kept on the networks or anywhere else.
+
+    Parameters
+    ----------
+    mammogram : Mammogram
+    suite : Suite
+    settings : Settings
+    progress : callable
+        Called often with the share of the work done and what is being done; it may raise
+        `Cancelled`, which ends the work.
+
+    Raises
+    ------
+    BreastNotFound, Cancelled
+    """
+    timings: dict[str, float] = {}
+    progress(0.0, "finding the breast")
+    with _timed(timings, "prepare"):
+        field = prepare(mammogram)
+    scales = {}
+    for number, magnification in enumerate(Magnification):
+        with _timed(timings, f"tissue {magnification.key}"):
+            what = f"classifying tissue at {magnification.label}"
+            tell = _part(progress, 0.05 + 0.2 * number, 0.2, what)
+            scales[magnification] = _scan(field, suite, magnification, tell)
+    grids = {
+        (magnification, stride): _grid(scales[magnification], suite, magnification, stride, settings)
+        for magnification in Magnification
+        for stride in STRIDES
+    }
+    progress(0.65, "drawing the heatmap")
+    with _timed(timings, "heatmap"):
+        local = scales[Magnification.HALF].logits[32]
+        baseline = _heatmap(field, suite.baseline, suite.baseline_card.operating_point, local, settings)
+        heatmap = _heatmap(field, suite.heatmap, suite.heatmap_card.operating_point, local, settings)
+    saliency = {}
+    for number, magnification in enumerate(Magnification):
+        with _timed(timings, f"saliency {magnification.key}"):
+            what = f"differentiating at {magnification.label}"
+            tell = _part(progress, 0.7 + 0.1 * number, 0.1, what)
+            grid = grids[magnification, settings.stride]
+            saliency[magnification] = _saliency(scales[magnification], suite, grid, heatmap, settings, tell)
+    with _timed(timings, "findings"):
+        findings = find(heatmap)
+        score = film_score(grids[Magnification.HALF, 32], heatmap)
+    progress(1.0, "done")
+    return Assessment(
+        scan_facts(mammogram),
+        suite.cards,
+        settings,
+        score,
+        findings,
+        grids,
+        heatmap,
+        baseline,
+        saliency,
+        breast_cells(field),
+        timings,
+        _warnings(mammogram, field, suite),
+    )
+
+
+def _scan(field: Field, suite: Suite, magnification: Magnification, tell: Callable[[float], None]) -> _Scale:
+    band_limit = suite.tissue_cards[magnification].band_limit_mm
+    image, frame = magnify(field, magnification.reduction, band_limit)
+    return _Scale(image, frame, scan_tissue(suite.tissue[magnification], image, STRIDES, tell))
+
+
+def _grid(
+    scale: _Scale, suite: Suite, magnification: Magnification, stride: int, settings: Settings
+) -> TissueGrid:
+    threshold = settings.tissue_threshold
+    return TissueGrid(
+        magnification,
+        suite.tissue[magnification].patch,
+        stride,
+        expit(scale.logits[stride]).astype(np.float32),
+        suite.tissue_cards[magnification].operating_point if threshold is None else threshold,
+        scale.frame.magnified(1 / stride),
+    )
+
+
+def _heatmap(
+    field: Field, network: HeatmapNetwork, level: float, local: NDArray[np.float32], settings: Settings
+) -> Heatmap:
+    """`local` has at least as many cells as the heatmap, from the same corner."""
+    image, _ = magnify(field, HEATMAP_REDUCTION, 0.0)
+    rows, columns = (n // CELL for n in field.values.shape)
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        tensor = torch.from_numpy(image)[None, None].to(device).contiguous(memory_format=torch.channels_last)
+        tissue = torch.from_numpy(np.ascontiguousarray(local[:rows, :columns]))[None, None].to(device)
+        heat = network(tensor, tissue).float().sigmoid()[0, 0].cpu().numpy()
+    chosen = level if settings.heat_level is None else settings.heat_level
+    return Heatmap(heat, chosen, field.frame.magnified(1 / CELL), network.local_results)
+
+
+def _saliency(
+    scale: _Scale,
+    suite: Suite,
+    grid: TissueGrid,
+    heatmap: Heatmap,
+    settings: Settings,
+    tell: Callable[[float], None],
+) -> Saliency:
+    kept = gate(grid, heatmap)
+    values = kept_saliency(
+        suite.tissue[grid.magnification], scale.image, kept, grid.stride, settings.batch, tell
+    )
+    values = values * hot_pixels(heatmap, scale.frame, (values.shape[0], values.shape[1]))
+    return Saliency(values, grid.magnification, kept, scale.frame)
+
+
+def _warnings(mammogram: Mammogram, field: Field, suite: Suite) -> tuple[str, ...]:
+    found = [*mammogram.warnings, *field.warnings]
+    if mammogram.view is not None and not mammogram.view.trained:
+        found.append(f"the networks saw CC and MLO films only; this is {mammogram.view}")
+    coarse, limit = max(field.sampling_mm), max(card.band_limit_mm for card in suite.cards)
+    if coarse > 1.3 * limit:
+        found.append(
+            f"the scan has one sample every {coarse:.2f} mm, coarser than the {limit:.2f} mm that the "
+            "networks were trained on: small findings may be missed"
+        )
+    return tuple(dict.fromkeys(found))
+
+
+def _part(progress: Progress, start: float, share: float, what: str) -> Callable[[float], None]:
+    return lambda done: progress(start + share * done, what)
+
+
+@contextmanager
+def _timed(timings: dict[str, float], stage: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    timings[stage] = time.perf_counter() - started
