@@ -1,0 +1,242 @@
+"""DICOM mammograms: side, view, millimetres and grey, and nothing that names the patient."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from pydicom import Dataset
+
+from mammoview.domain import Film, Given, Laterality, Mammogram, View
+from mammoview.errors import UnreadableScan
+from mammoview.readers import placing, presentation
+from mammoview.readers.dicom_pixels import Stored, read_header, read_stored, recognises
+from mammoview.readers.guard import not_blank, shown, unreadable_as
+
+__all__ = ["files_within", "open_case", "open_folder", "pseudonym", "read_film", "recognises"]
+
+_PROJECTIONS = frozenset({"", "MG", "CR", "DX", "RG", "OT", "SC"})
+"""Modalities (0008,0060) under which mammograms are kept; anything but MG is remarked upon."""
+
+_MOST_FILES = 20_000
+
+_VIEW_CODES = {
+    "399162004": View.CC,
+    "R-10242": View.CC,
+    "399368009": View.MLO,
+    "R-10226": View.MLO,
+    "399260004": View.ML,
+    "R-10224": View.ML,
+    "399352003": View.LM,
+    "R-10228": View.LM,
+    "399099002": View.LMO,
+    "R-10230": View.LMO,
+    "399192008": View.XCCL,
+    "R-1024A": View.XCCL,
+    "399101009": View.XCCM,
+    "R-1024B": View.XCCM,
+    "399196006": View.FB,
+    "R-10244": View.FB,
+    "441555000": View.ISO,
+    "R-40AAA": View.ISO,
+    "399188001": View.SIO,
+    "R-102D0": View.SIO,
+}
+"""Context group 4014, "View for Mammography": SNOMED CT codes, and the SRT codes of older files."""
+
+_SHOWN = {
+    "Manufacturer": "Manufacturer",
+    "ManufacturerModelName": "Model",
+    "PresentationIntentType": "Intent",
+    "KVP": "kVp",
+    "BodyPartThickness": "Compressed thickness in mm",
+}
+
+
+def open_case(path: Path, given: Given) -> tuple[Film, ...]:
+    """The one film of a DICOM file; its header is read, its pixels are not.
+
+    Raises
+    ------
+    UnreadableScan
+        If it is not DICOM or no mammogram.
+    """
+    with unreadable_as(path, "DICOM mammogram"):
+        header = read_header(path)
+        _check_kind(header, path)
+        side, view = given.laterality or _side(header), given.view or _view(header)
+        return (Film(pseudonym(header, path), side, view, partial(read_film, path, given)),)
+
+
+def open_folder(folder: Path, given: Given) -> tuple[Film, ...]:
+    """All mammograms in a folder and below it: one patient's case, RCC LCC RMLO LMLO first.
+
+    Raises
+    ------
+    UnreadableScan
+        If there is none, or they are of several patients.
+    """
+    films: list[Film] = []
+    patients: set[str] = set()
+    for path in files_within(folder):
+        try:
+            films += open_case(path, given)
+        except UnreadableScan:
+            continue
+        patients.add(str(read_header(path).get("PatientID", "")))
+    if not films:
+        raise UnreadableScan(f"{shown(folder)}: none of the DICOM files in this folder is a mammogram")
+    if len(patients - {""}) > 1:
+        raise UnreadableScan(
+            f"{shown(folder)}: the DICOM files in this folder are of {len(patients - {''})} patients; "
+            "name one film, or a folder that holds one patient's"
+        )
+    return tuple(sorted(films, key=_hanging))
+
+
+def files_within(folder: Path) -> Iterator[Path]:
+    """DICOM files of a folder and those below it, by name; links are not followed."""
+    paths = (Path(at) / name for at, _, names in sorted(os.walk(folder)) for name in sorted(names))
+    for path in islice(paths, _MOST_FILES):
+        try:
+            if not path.is_symlink() and path.is_file() and recognises(path):
+                yield path
+        except UnreadableScan:
+            continue
+
+
+def _hanging(film: Film) -> tuple[int, bool, str]:
+    """Sort key: CC before MLO before the rest, right before left."""
+    rank = {View.CC: 0, View.MLO: 1}.get(film.view, 2) if film.view else 3
+    return rank, film.laterality is not Laterality.RIGHT, film.source
+
+
+def read_film(path: Path, given: Given) -> Mammogram:
+    """Read the first frame of a DICOM mammogram.
+
+    Raises
+    ------
+    UnreadableScan
+        If it is damaged, too large, compressed in an unknown way, in colour, or no mammogram.
+    """
+    with unreadable_as(path, "DICOM mammogram"):
+        _check_kind(read_header(path), path)
+        return _mammogram(read_stored(path, partial=given.partial), path, given)
+
+
+def _mammogram(stored: Stored, path: Path, given: Given) -> Mammogram:
+    name, header = shown(path), stored.header
+    pixels, remarks = presentation.grey(stored)
+    not_blank(pixels, name)
+    spacing, spacing_source, doubts = _spacing(header, given)
+    shape = (pixels.shape[0], pixels.shape[1])
+    outlines, placed = placing.drawn_on(given.outlines, shape, name) if given.outlines else ((), ())
+    missing = ("the file ends early; what is missing is shown as one grey",) if stored.missing else ()
+    said = (*remarks, *doubts, *missing, *_remarks(header, given))
+    return Mammogram(
+        pixels=pixels,
+        source=pseudonym(header, path),
+        laterality=given.laterality or _side(header),
+        view=given.view or _view(header),
+        spacing_mm=spacing,
+        spacing_source=spacing_source,
+        outlines=outlines,
+        facts=_facts(header),
+        warnings=(*(f"{name}: {remark}" for remark in said), *placed),
+    )
+
+
+def pseudonym(header: Dataset, path: Path) -> str:
+    """A name without patient data: `DICOM-` and the first 8 hex digits of the SOP Instance UID's sha256."""
+    instance = str(header.get("SOPInstanceUID", "")) or path.stem
+    return f"DICOM-{hashlib.sha256(instance.encode()).hexdigest()[:8]}"
+
+
+def _check_kind(header: Dataset, path: Path) -> None:
+    modality = _word(header, "Modality")
+    if modality not in _PROJECTIONS:
+        raise UnreadableScan(
+            f"{shown(path)}: this is a DICOM file of modality {modality[:16]!r}; choose a mammogram (MG)"
+        )
+    if "Rows" not in header:
+        raise UnreadableScan(f"{shown(path)}: this DICOM file holds no picture; choose the mammogram itself")
+
+
+def _word(item: Dataset, keyword: str) -> str:
+    """A code string, or the empty string."""
+    return str(item.get(keyword) or "").strip().upper()
+
+
+def _within(header: Dataset, *keywords: str) -> Dataset:
+    """First item of nested sequences; an empty data set where one of them is missing."""
+    for keyword in keywords:
+        header = (header.get(keyword) or [Dataset()])[0]
+    return header
+
+
+def _side(header: Dataset) -> Laterality | None:
+    frame = _within(header, "SharedFunctionalGroupsSequence", "FrameAnatomySequence")
+    words = (_word(header, "ImageLaterality"), _word(header, "Laterality"), _word(frame, "FrameLaterality"))
+    return next((Laterality(word) for word in words if word in ("L", "R")), None)
+
+
+def _view(header: Dataset) -> View | None:
+    code = _VIEW_CODES.get(_word(_within(header, "ViewCodeSequence"), "CodeValue"))
+    position = _word(header, "ViewPosition")
+    return code or (View(position) if position in list(View) else None)
+
+
+def _spacing(header: Dataset, given: Given) -> tuple[tuple[float, float] | None, str, tuple[str, ...]]:
+    """Millimetres down and across, where they come from, and remarks; PS3.3 10.7.1.3."""
+    if given.spacing_mm:
+        return (given.spacing_mm, given.spacing_mm), "given by the reader", ()
+    measures = _within(header, "SharedFunctionalGroupsSequence", "PixelMeasuresSequence")
+    pixel = _pair(header.get("PixelSpacing")) or _pair(measures.get("PixelSpacing"))
+    detector = _pair(header.get("ImagerPixelSpacing"))
+    calibration = _word(header, "PixelSpacingCalibrationType")
+    if pixel and (calibration or detector is None or pixel != detector):
+        return pixel, f"DICOM Pixel Spacing, {calibration.lower() or 'calibration unstated'}", ()
+    if detector:
+        factor = _positive(header.get("EstimatedRadiographicMagnificationFactor"))
+        divided = f", divided by the magnification {factor:g}" if factor else ""
+        down, across = (mm / (factor or 1.0) for mm in detector)
+        return (down, across), f"DICOM Imager Pixel Spacing, at the detector{divided}", ()
+    return None, "", ("it does not say its millimetres per pixel; give them",)
+
+
+def _pair(value: Any) -> tuple[float, float] | None:
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
+        return None
+    down, across = (_positive(mm) for mm in value)
+    return (down, across) if down and across else None
+
+
+def _positive(value: Any) -> float | None:
+    """A number that a length or a magnification can have, else None."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if 0.001 <= number <= 100 else None
+
+
+def _remarks(header: Dataset, given: Given) -> Iterator[str]:
+    if int(header.get("NumberOfFrames") or 1) > 1:
+        yield f"it holds {header.NumberOfFrames} frames; only the first is shown"
+    if _word(header, "BurnedInAnnotation") == "YES":
+        yield "text is burned into the picture and may name the patient"
+    if _word(header, "Modality") != "MG":
+        yield "the file does not say that it is a mammogram"
+    if given.as_size:
+        yield "a true size was given and is not used: a DICOM image has its own"
+
+
+def _facts(header: Dataset) -> dict[str, str]:
+    said = {label: str(header.get(keyword, "")).strip() for keyword, label in _SHOWN.items()}
+    modifier = _within(header, "ViewCodeSequence", "ViewModifierCodeSequence").get("CodeMeaning", "")
+    return {label: text for label, text in {**said, "View modifier": str(modifier)}.items() if text}
