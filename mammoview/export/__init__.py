@@ -1,0 +1,77 @@
+"""An assessment as files: `assessment.json`, `layers.npz` and `overlay.png`.
+
+They are written aside and moved into place together, so that a folder holds the files of one
+assessment or what it held before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mammoview.domain import Assessment, Mammogram
+from mammoview.export import assessment_json, layers_npz, overlay_png
+
+__all__ = ["FILES", "write"]
+
+FILES = ("assessment.json", "layers.npz", "overlay.png")
+
+
+def write(assessment: Assessment, mammogram: Mammogram, folder: Path) -> None:
+    """Write the three files of one assessment into a folder.
+
+    Parameters
+    ----------
+    assessment : Assessment
+    mammogram : Mammogram
+        The one that was assessed; its outlines make the scorecard.
+    folder : Path
+        Made where it does not exist. Files of these names in it are replaced, others are left alone.
+
+    Raises
+    ------
+    OSError
+        If the files cannot be written; the folder is then as it was before.
+    """
+    with _aside(folder) as drafts:
+        assessment_json.write(assessment, mammogram, drafts / FILES[0])
+        layers_npz.write(assessment, drafts / FILES[1])
+        overlay_png.write(assessment, mammogram, drafts / FILES[2])
+        _move_into_place(drafts, folder)
+
+
+@contextmanager
+def _aside(folder: Path) -> Iterator[Path]:
+    """A temporary folder on the same file system; it goes, whatever happens."""
+    beside = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    with TemporaryDirectory(prefix=".mammoview-", dir=beside) as drafts:
+        yield Path(drafts)
+
+
+def _move_into_place(drafts: Path, folder: Path) -> None:
+    """Replace the folder's files by the drafts: all of them, or none."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    before = drafts / "before"
+    before.mkdir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            if (folder / name).exists():
+                (folder / name).replace(before / name)
+            (drafts / name).replace(folder / name)
+    except BaseException:
+        _put_back(drafts, before, folder, missing)
+        raise
+
+
+def _put_back(drafts: Path, before: Path, folder: Path, missing: list[Path]) -> None:
+    for name in FILES:
+        if not (drafts / name).exists():
+            (folder / name).unlink(missing_ok=True)
+        if (before / name).exists():
+            (before / name).replace(folder / name)
+    for path in missing:
+        if path.is_dir():
+            path.rmdir()

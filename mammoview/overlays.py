@@ -1,0 +1,245 @@
+"""The assessment drawn over the film: a still picture for files and reports (the page draws its own)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from mammoview.domain import Assessment, Drawn, Magnification, Mammogram, Outline
+from mammoview.geometry import Frame
+
+__all__ = ["RESEARCH_USE", "compose"]
+
+RESEARCH_USE = "Research use only: Mammoview is not a medical device and must not be used for diagnosis."
+
+Colour = tuple[int, int, int]
+Span = tuple[str, Colour]
+
+# Okabe and Ito's palette, told apart with any colour vision.
+READER: Colour = (86, 180, 233)
+MODEL: Colour = (230, 159, 0)
+HEAT: Colour = (213, 94, 0)
+SALIENT: Colour = (240, 228, 66)
+POSITIVE: Colour = (0, 158, 115)
+TEXT: Colour = (225, 225, 225)
+
+SUBPIXEL_BITS = 4
+NARROWEST = 700  # px; a caption needs so much
+TALLEST_CAPTION = 0.125  # of the longest side
+
+
+def compose(
+    mammogram: Mammogram,
+    assessment: Assessment,
+    magnification: Magnification | None = None,
+    longest: int = 2400,
+) -> NDArray[np.uint8]:
+    """The film with its saliency, positive cells, heat contour and outlines, and a caption below.
+
+    The film keeps the orientation of its file and is shown in true proportions.
+
+    Parameters
+    ----------
+    mammogram : Mammogram
+        The one that was assessed.
+    assessment : Assessment
+    magnification : Magnification or None
+        Whose cells (at the stride of the settings) and saliency are drawn; None: the settings'.
+    longest : int
+        Most pixels along the film's longer side and the caption together.
+
+    Returns
+    -------
+    ndarray of shape (H, W, 3), uint8, RGB
+    """
+    chosen = magnification or assessment.settings.magnification
+    frame, shape = _layout(assessment, round(longest * (1 - TALLEST_CAPTION)))
+    picture = _film(mammogram, assessment, frame, shape)
+    picture = _tinted(picture, assessment, chosen, frame)
+    _draw_positive_cells(picture, assessment, chosen, frame)
+    _draw_heat_contour(picture, assessment, frame)
+    for outline in (*mammogram.outlines, *(finding.outline for finding in assessment.findings)):
+        _draw_outline(picture, outline, frame)
+    return _captioned(picture, list(_caption(mammogram, assessment, chosen)))
+
+
+def _layout(assessment: Assessment, longest: int) -> tuple[Frame, tuple[int, int]]:
+    """Where the picture lies on the scan, and its height and width."""
+    scan = assessment.scan
+    down, across = scan.spacing_mm
+    finest = min(down, across)
+    size = np.array([scan.rows * down, scan.columns * across]) / finest
+    factor = min(longest / size.max(), max(1.0, NARROWEST / size.max()))
+    height, width = np.maximum(np.round(size * factor), 1).astype(int)
+    frame = Frame(scan.columns, scale=(height / scan.rows, width / scan.columns))
+    return frame, (int(height), int(width))
+
+
+def _film(
+    mammogram: Mammogram, assessment: Assessment, frame: Frame, shape: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """The film in grey, windowed on the breast: (H, W, 3)."""
+    smaller = shape[0] < mammogram.pixels.shape[0]
+    resized = cv2.resize(
+        mammogram.pixels, shape[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    )
+    breast = _laid_over(assessment.breast.inside.astype(np.float32), assessment.breast.frame, frame, shape)
+    tissue = resized[breast > 0.5] if (breast > 0.5).any() else resized
+    low, high = np.percentile(tissue, (0.5, 99.9))
+    grey = np.clip((resized.astype(np.float32) - low) / max(high - low, 1.0), 0, 1)
+    return np.repeat((grey * 255).round().astype(np.uint8)[..., None], 3, axis=2)
+
+
+def _laid_over(
+    layer: NDArray[np.float32], lies: Frame, picture: Frame, shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    """A layer of the assessment, interpolated to the picture's pixels; 0 beyond the layer."""
+    corners = np.array([[0, 0], [0, shape[1]], [shape[0], 0]], np.float64)
+    there = lies.from_scan(picture.to_scan(corners))
+    matrix = cv2.getAffineTransform(
+        np.ascontiguousarray(corners[:, ::-1], np.float32), np.ascontiguousarray(there[:, ::-1], np.float32)
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(layer, matrix, shape[::-1], flags=flags), np.float32)
+
+
+def _tinted(
+    picture: NDArray[np.uint8], assessment: Assessment, magnification: Magnification, frame: Frame
+) -> NDArray[np.uint8]:
+    saliency = assessment.saliency.get(magnification)
+    if saliency is None or not saliency.values.any():
+        return picture
+    shrinking = max(1, int(np.ceil(saliency.frame.scale[0] / frame.scale[0])))
+    values = np.asarray(cv2.blur(np.asarray(saliency.values), (shrinking, shrinking)), np.float32)
+    laid = _laid_over(values, saliency.frame, frame, (picture.shape[0], picture.shape[1]))
+    highest = np.percentile(values[values > 0], 99.5)
+    opacity = 0.85 * np.sqrt(np.clip(laid / highest, 0, 1))[..., None]
+    mixed = picture * (1 - opacity) + np.array(SALIENT, np.float32) * opacity
+    return np.asarray(mixed.round(), np.uint8)
+
+
+def _draw_positive_cells(
+    picture: NDArray[np.uint8], assessment: Assessment, magnification: Magnification, frame: Frame
+) -> None:
+    grid = assessment.grids.get((magnification, assessment.settings.stride))
+    if grid is None:
+        return
+    corners = np.array([[-0.5, -0.5], [-0.5, 0.5], [0.5, 0.5], [0.5, -0.5]])
+    for cell in np.argwhere(grid.suspicion >= grid.threshold):
+        square = frame.from_scan(grid.frame.to_scan(cell + corners * 0.94))
+        _draw_line(picture, square, POSITIVE, closed=True)
+
+
+def _draw_heat_contour(picture: NDArray[np.uint8], assessment: Assessment, frame: Frame) -> None:
+    heatmap = assessment.heatmap
+    shape = (picture.shape[0], picture.shape[1])
+    heat = _laid_over(np.asarray(heatmap.heat, np.float32), heatmap.frame, frame, shape)
+    hot = (heat >= heatmap.level).astype(np.uint8)
+    contours, _ = cv2.findContours(hot, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    for contour in contours:
+        _draw_line(picture, contour[:, 0, ::-1].astype(np.float64), HEAT, closed=True)
+
+
+def _draw_outline(picture: NDArray[np.uint8], outline: Outline, frame: Frame) -> None:
+    vertices = frame.from_scan(outline.vertices)
+    thickness = max(1, round(max(picture.shape[:2]) / (2000 if outline.core else 1000)))
+    if outline.drawn_by is Drawn.READER:
+        _draw_line(picture, vertices, READER, thickness, closed=True)
+        return
+    for dash in _dashes(vertices, on=7 * thickness, off=5 * thickness):
+        _draw_line(picture, dash, MODEL, thickness)
+
+
+def _dashes(vertices: NDArray[np.float64], on: int, off: int) -> Iterator[NDArray[np.float64]]:
+    """The closed line through these vertices as pieces of length `on`, `off` apart."""
+    closed = np.concatenate([vertices, vertices[:1]])
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
+    for start in np.arange(0, along[-1], on + off):
+        places = np.linspace(start, min(start + on, along[-1]), on + 1)
+        yield np.stack([np.interp(places, along, closed[:, axis]) for axis in (0, 1)], axis=1)
+
+
+def _draw_line(
+    picture: NDArray[np.uint8],
+    points: NDArray[np.float64],
+    colour: Colour,
+    thickness: int = 1,
+    *,
+    closed: bool = False,
+) -> None:
+    fixed = np.round(points[:, ::-1] * 2**SUBPIXEL_BITS).astype(np.int32)[:, None]
+    cv2.polylines(picture, [fixed], closed, colour, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
+
+
+def _caption(
+    mammogram: Mammogram, assessment: Assessment, magnification: Magnification
+) -> Iterator[Sequence[Span]]:
+    """Paragraphs of coloured words: what is shown, by which networks, and what it is not."""
+    scan, settings = assessment.scan, assessment.settings
+    name = " ".join(filter(None, (scan.source, scan.laterality, scan.view)))
+    if scan.synthetic or mammogram.synthetic:
+        yield [("SYNTHETIC film, made by a computer: no patient.", SALIENT)]
+    yield [
+        (f"{name} · score of the film {assessment.score:.2f} · findings {len(assessment.findings)} · ", TEXT),
+        (f"magnification {magnification.key} ({magnification.mm:.2f} mm per pixel), ", TEXT),
+        (f"stride {settings.stride}", TEXT),
+    ]
+    yield list(_legend(mammogram, assessment, magnification))
+    networks = ", ".join(f"{card.name} {card.version}" for card in assessment.cards)
+    yield [(f"Networks: {networks or 'not named'}", TEXT)]
+    yield [(RESEARCH_USE, SALIENT)]
+
+
+def _legend(mammogram: Mammogram, assessment: Assessment, magnification: Magnification) -> Iterator[Span]:
+    """What each colour is, and of an empty layer whether it was run."""
+    heatmap = assessment.heatmap
+    hot = np.asarray(heatmap.heat >= heatmap.level).any()
+    yield (f"heat from {heatmap.level:.2f}" + ("" if hot else ": none") + " · ", HEAT)
+    grid = assessment.grids.get((magnification, assessment.settings.stride))
+    if grid is None:
+        yield ("tissue grid: not run · ", POSITIVE)
+    else:
+        count = np.count_nonzero(grid.suspicion >= grid.threshold)
+        yield (f"positive cells from {grid.threshold:.2f}: {count or 'none'} · ", POSITIVE)
+    saliency = assessment.saliency.get(magnification)
+    state = ": not run" if saliency is None else "" if saliency.values.any() else ": none"
+    yield (f"saliency{state} · ", SALIENT)
+    yield ("model's outlines, dashed" + ("" if assessment.findings else ": none") + " · ", MODEL)
+    drawn = any(outline.drawn_by is Drawn.READER for outline in mammogram.outlines)
+    yield ("reader's outlines, solid" + ("" if drawn else ": none given"), READER)
+
+
+def _captioned(picture: NDArray[np.uint8], paragraphs: Sequence[Sequence[Span]]) -> NDArray[np.uint8]:
+    """The picture with the paragraphs written below it on black."""
+    height, width = max(picture.shape[0], 1), max(picture.shape[1], NARROWEST)
+    size = 14 if height < 1200 else 20
+    font = ImageFont.load_default(size)
+    words = list(_flow(paragraphs, font, width - 2 * size, round(1.5 * size)))
+    strip = words[-1][1] + 2 * size + round(0.5 * size)
+    canvas = Image.new("RGB", (width, height + strip))
+    canvas.paste(Image.fromarray(picture), ((width - picture.shape[1]) // 2, 0))
+    pen = ImageDraw.Draw(canvas)
+    for x, y, word, colour in words:
+        pen.text((size + x, height + round(0.7 * size) + y), word, font=font, fill=colour)
+    return np.asarray(canvas)
+
+
+def _flow(
+    paragraphs: Sequence[Sequence[Span]], font: Any, width: int, line: int
+) -> Iterator[tuple[int, int, str, Colour]]:
+    """Break paragraphs into lines no wider than `width` px: x, y, word and colour of each word."""
+    y = -line
+    for paragraph in paragraphs:
+        x, y = 0.0, y + line
+        for text, colour in paragraph:
+            for word in text.split():
+                length = font.getlength(word)
+                if x and x + length > width:
+                    x, y = 0.0, y + line
+                yield round(x), y, word, colour
+                x += length + font.getlength(" ")
