@@ -23,18 +23,19 @@ TARGET_SIGMA: Final = 1.0
 """Of the Gaussian blur of the annotation, in cells of 3.2 mm."""
 
 
-def heat_target(film: Prepared) -> NDArray[np.float32]:
+def heat_target(boxes: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Annotations averaged over cells and Gaussian blurred (paper §4.1), (I, J) in [0, 1].
 
-    Boxes stand for the ellipses inside them.
+    `boxes` (K, 4) are first row, first column, last row, last column as edges in reference pixels
+    of the field; each stands for the ellipse inside it.
     """
     fine = 8  # samples along a cell
-    drawn = np.zeros([n * fine for n in film.inside.shape], np.uint8)
-    for r0, c0, r1, c1 in film.boxes * (fine / CELL):
+    drawn = np.zeros([n * fine for n in shape], np.uint8)
+    for r0, c0, r1, c1 in boxes * (fine / CELL):
         centre = (round((c0 + c1) / 2 - 0.5), round((r0 + r1) / 2 - 0.5))
         half = (max(1, round((c1 - c0) / 2)), max(1, round((r1 - r0) / 2)))
         cv2.ellipse(drawn, centre, half, 0, 0, 360, 1, thickness=-1)
-    cells = cv2.resize(drawn.astype(np.float32), film.inside.shape[::-1], interpolation=cv2.INTER_AREA)
+    cells = cv2.resize(drawn.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA)
     return np.asarray(
         cv2.GaussianBlur(cells, (0, 0), TARGET_SIGMA, borderType=cv2.BORDER_CONSTANT), np.float32
     )

@@ -5,15 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mammoview.domain import Magnification, ModelCard
 from mammoview.errors import UnusableDataset
-from mammoview.evaluation.split import SPLIT_IN_WORDS, in_validation
-from mammoview.evaluation.store import build, load
-from mammoview.models.cards import WEIGHTS
-from mammoview.readers.lesions_csv import AnnotatedFilm, open_dataset
-from mammoview.training.heatmap import train_heatmap
-from mammoview.training.tissue import train_tissue
+
+if TYPE_CHECKING:
+    from mammoview.readers.lesions_csv import AnnotatedFilm
 
 __all__ = ["add_arguments", "run"]
 
@@ -30,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--local-results", action="store_true", help="the heatmap that joins the tissue grid in"
     )
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="where cards and tensors go")
+    parser.add_argument("--out", type=Path, help="where cards and tensors go (default: weights/)")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="checkpoints and prepared films")
     parser.add_argument("--steps", type=int, help="batches, instead of the usual number")
     parser.add_argument(
@@ -49,7 +47,13 @@ def run(arguments: argparse.Namespace) -> int:
     UnusableDataset
         The folder is not a dataset, or has no patient on one side of the split.
     """
-    films = open_dataset(arguments.dataset)
+    from mammoview.evaluation.store import build, load
+    from mammoview.models.cards import WEIGHTS
+    from mammoview.readers.lesions_csv import open_dataset
+    from mammoview.training.heatmap import train_heatmap
+    from mammoview.training.tissue import train_tissue
+
+    films, out = open_dataset(arguments.dataset), arguments.out or WEIGHTS
     store = arguments.runs / f"films-{arguments.dataset.name}-{arguments.band_limit_mm:g}"
     build(films, store, arguments.band_limit_mm)
     prepared = load((f.film.source for f in films), store)
@@ -57,9 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise UnusableDataset(f"{arguments.dataset}: too few patients to keep some for validation")
     card = _card(arguments.dataset.name, films, arguments.band_limit_mm)
     for magnification in _magnifications(arguments):
-        train_tissue(prepared, magnification, card, arguments.out, arguments.runs, arguments.steps)
+        train_tissue(prepared, magnification, card, out, arguments.runs, arguments.steps)
     for local_results in _variants(arguments):
-        train_heatmap(prepared, local_results, card, arguments.out, arguments.runs, arguments.steps)
+        train_heatmap(prepared, local_results, card, out, arguments.runs, arguments.steps)
     return 0
 
 
@@ -77,6 +81,8 @@ def _variants(arguments: argparse.Namespace) -> Sequence[bool]:
 
 
 def _card(name: str, films: Sequence[AnnotatedFilm], band_limit_mm: float) -> ModelCard:
+    from mammoview.evaluation.split import SPLIT_IN_WORDS, in_validation
+
     kept = [f for f in films if not in_validation(f.patient)]
     patients = len({f.patient for f in kept})
     return ModelCard(

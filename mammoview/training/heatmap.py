@@ -135,7 +135,7 @@ class _Windows:
     def _one(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], ...]:
         film = self.films[rng.integers(len(self.films))]
         cells, side = film.inside.shape, HEATMAP_REDUCTION
-        target = heat_target(film)
+        target = heat_target(film.boxes, film.inside.shape)
         grid = self.grids.get(film.name, np.zeros(cells, np.float32))
         first = [
             int(rng.integers(min(0, n - w), max(0, n - w) + 1)) for n, w in zip(cells, WINDOW, strict=True)
@@ -186,4 +186,6 @@ def _turned(
 
 def _whole(film: Prepared) -> tuple[Tensor, Tensor]:
     image = np.asarray(film.images[HEATMAP_REDUCTION], np.float32) / 255
-    return torch.from_numpy(image)[None, None], torch.from_numpy(heat_target(film))[None, None]
+    return torch.from_numpy(image)[None, None], torch.from_numpy(heat_target(film.boxes, film.inside.shape))[
+        None, None
+    ]
