@@ -1,0 +1,1 @@
+"""The page. Streamlit is known here and nowhere else."""

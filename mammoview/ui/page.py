@@ -1,0 +1,56 @@
+"""The page, from top to bottom: choose a film, see it, have it assessed, read the evidence."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from mammoview.ui import log, panels, session, sidebar
+from mammoview.ui.session import Session
+from mammoview.ui.states import layer_states
+from mammoview.ui.viewer import viewer
+
+__all__ = ["main"]
+
+SIDEBAR_PX = 340  # the four views of a case stand side by side
+
+
+def main() -> None:
+    """Run by Streamlit from the first line to the last for each thing that a reader does."""
+    st.set_page_config(
+        page_title="Mammoview", page_icon="🩻", layout="wide", initial_sidebar_state=SIDEBAR_PX
+    )
+    log.keep()
+    panels.banner()
+    with panels.told():
+        reader = session.of_this_reader()
+        film = sidebar.choose_film(reader)
+        if film is None:
+            st.info("Choose a case on the left to begin.")
+        else:
+            show(reader, film)
+
+
+def show(reader: Session, film: int) -> None:
+    """One film with everything that is known of it."""
+    with st.spinner("Reading the film …"):
+        mammogram = reader.mammogram(film)
+    if reader.assess_on_opening:
+        reader.assess_on_opening = False
+        reader.assess(film)
+    sidebar.assessing(reader, film)
+    assessment, failure = reader.assessment(film), reader.failure(film)
+    errors = None if assessment is None else panels.magnification_errors(assessment.cards)
+    viewer(mammogram, assessment, key="viewer", magnification_errors=errors)
+    if failure is not None:
+        st.error(panels.plain(failure))
+    panels.warnings(mammogram, assessment)
+    evidence, background = st.columns([3, 2], gap="large")
+    with evidence:
+        if assessment is not None:
+            panels.findings(assessment)
+            panels.scorecard(mammogram, assessment)
+        panels.states(layer_states(mammogram, assessment, failure, reader.running(film)))
+    with background:
+        panels.facts(mammogram)
+        if assessment is not None:
+            panels.networks(assessment.cards)

@@ -1,0 +1,227 @@
+"""What stands around the viewer: findings, agreement, networks, facts, and how each layer fares."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+import streamlit as st
+
+from mammoview.domain import Agreement, Assessment, Magnification, Mammogram, ModelCard, Outline
+from mammoview.errors import MammoviewError
+from mammoview.scorecard import SALIENT_SHARE, agreements
+from mammoview.ui.log import place_of
+
+__all__ = [
+    "banner",
+    "facts",
+    "findings",
+    "magnification_errors",
+    "networks",
+    "plain",
+    "scorecard",
+    "states",
+    "told",
+    "warnings",
+]
+
+log = logging.getLogger(__name__)
+
+RESEARCH_USE = (
+    "**Research use only.** Mammoview is not a medical device; nothing here may guide care of a patient."
+)
+NO_VALUE = "–"
+
+
+def plain(text: str) -> str:
+    """Text from a file, so that the page shows its signs instead of following them as Markdown."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:&@/])", r"\\\1", text)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Show an error as one sentence and go on; the log learns its kind and place, never its words."""
+    try:
+        yield
+    except MammoviewError as error:
+        log.info("refused: %s", type(error).__name__)
+        st.error(plain(str(error)))
+    except OSError as error:
+        log.error("system error %s at %s", error.errno, place_of(error))
+        st.error(
+            plain(f"This machine could not read or keep a file: {error.strerror or type(error).__name__}.")
+        )
+    except Exception as error:
+        log.error("unexpected %s at %s", type(error).__name__, place_of(error))
+        st.error(
+            f"Something unexpected happened inside Mammoview ({type(error).__name__}); choose another film."
+        )
+
+
+def banner() -> None:
+    st.markdown(RESEARCH_USE)
+
+
+def warnings(mammogram: Mammogram, assessment: Assessment | None) -> None:
+    """What had to be put right or assumed, each said once."""
+    said = (*mammogram.warnings, *(() if assessment is None else assessment.warnings))
+    for sentence in dict.fromkeys(said):
+        st.warning(plain(sentence))
+
+
+def states(rows: Iterable[tuple[str, str]]) -> None:
+    st.subheader("Layers")
+    _table([{"layer": name, "state": state} for name, state in rows])
+
+
+def findings(assessment: Assessment) -> None:
+    """Every finding in numbers: the text of what is drawn."""
+    st.subheader("Findings")
+    st.markdown(f"Score of the film: **{assessment.score:.2f}** (0 to 1)")
+    if not assessment.findings:
+        st.markdown(f"No region reaches the heat level {assessment.heatmap.level:.2f}.")
+        return
+    _table(
+        {
+            "finding": number,
+            "score": f"{finding.score:.2f}",
+            "centre (row, column)": "{:.0f}, {:.0f}".format(*finding.centre),
+            "area mm²": f"{finding.area_mm2:.1f}",
+        }
+        for number, finding in enumerate(assessment.findings, 1)
+    )
+
+
+def scorecard(mammogram: Mammogram, assessment: Assessment) -> None:
+    """How well saliency and findings agree with each outline, at the magnification that is chosen."""
+    st.subheader("Agreement with the reader's outlines")
+    if not mammogram.outlines:
+        st.markdown("The source has no outline for this film, so there is nothing to compare with.")
+        return
+    choices = sorted(assessment.saliency, key=lambda each: -each.value)
+    chosen = st.radio(
+        "Saliency at magnification",
+        choices,
+        index=choices.index(assessment.settings.magnification),
+        format_func=lambda each: each.label,
+        horizontal=True,
+    )
+    rows = agreements(assessment, mammogram.outlines, chosen)
+    _table(_agreement(row, mammogram.outlines[row.outline]) for row in rows)
+    st.caption(
+        f"Dice, IoU and distance: the finding nearest to the outline. Tightness: area of the pixels with at "
+        f"least {SALIENT_SHARE:.0%} of the highest saliency around the outline, over the outline's area. "
+        f"{NO_VALUE}: not defined, because nothing was salient or nothing was found."
+    )
+
+
+def networks(cards: Iterable[ModelCard]) -> None:
+    """What each network was trained on, how often it errs, and where it must not be trusted."""
+    cards = tuple(cards)
+    st.subheader("Networks")
+    _table(
+        {"network": f"{card.name} {card.version}", "measured": name, **_measured(metric)}
+        for card in cards
+        for name, metric in card.metrics.items()
+    )
+    for card in cards:
+        with st.expander(plain(f"{card.name} {card.version}")):
+            _table({"": name, "in words": text} for name, text in _words(card).items())
+
+
+def facts(mammogram: Mammogram) -> None:
+    """What the source says of the film."""
+    st.subheader("Film")
+    rows, columns = mammogram.pixels.shape
+    said = {
+        "source": mammogram.source + (" (synthetic, no patient)" if mammogram.synthetic else ""),
+        "laterality and view": f"{mammogram.laterality or 'unknown'} {mammogram.view or 'unknown'}",
+        "size": f"{rows} × {columns} pixels",
+        "spacing": _spacing(mammogram),
+        **mammogram.facts,
+    }
+    _table({"": name, "as the source says": text} for name, text in said.items())
+
+
+def magnification_errors(cards: Iterable[ModelCard]) -> dict[Magnification, str]:
+    """The first figure on the card of the tissue classifier at each magnification, in words."""
+    return {
+        magnification: _in_words(*next(iter(card.metrics.items())))
+        for card in cards
+        for magnification in Magnification
+        if card.metrics and _classifies_at(card, magnification)
+    }
+
+
+def _classifies_at(card: ModelCard, magnification: Magnification) -> bool:
+    if card.architecture.get("kind") != "tissue":
+        return False
+    return abs(float(card.inputs["mm_per_pixel"]) - magnification.mm) < 1e-6
+
+
+def _in_words(name: str, metric: Mapping[str, object]) -> str:
+    measured = _measured(metric)
+    interval = measured["95 % interval"]
+    return f"{name} {measured['value']}" + ("" if interval == NO_VALUE else f" ({interval})")
+
+
+def _measured(metric: Mapping[str, object]) -> dict[str, str]:
+    low, high = metric.get("low"), metric.get("high")
+    return {
+        "value": f"{_number(metric.get('value'))} {metric.get('unit') or ''}".strip(),
+        "95 % interval": NO_VALUE if low is None or high is None else f"{_number(low)} to {_number(high)}",
+        "n": str(metric.get("n", NO_VALUE)),
+    }
+
+
+def _number(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, int | float) else NO_VALUE
+
+
+def _words(card: ModelCard) -> dict[str, str]:
+    return {
+        "trained on": card.trained_on,
+        "split": card.split,
+        "limits": card.limits,
+        "intended use": card.intended_use,
+        "operating point": f"{card.operating_point:.3g}",
+        "resolves": f"{card.band_limit_mm:g} mm; sharper films are smoothed to it",
+        "licence": card.licence,
+        "sha256": card.sha256,
+    }
+
+
+def _agreement(row: Agreement, outline: Outline) -> dict[str, str]:
+    return {
+        "outline": str(row.outline + 1),
+        "lesion": lesion(outline),
+        "pointing": {True: "hit", False: "miss", None: NO_VALUE}[row.pointing_hit],
+        "energy inside": NO_VALUE if row.energy_inside is None else f"{row.energy_inside:.0%}",
+        "Dice": f"{row.dice:.2f}",
+        "IoU": f"{row.iou:.2f}",
+        "tightness": NO_VALUE if row.tightness is None else f"{row.tightness:.2f}",
+        "centre distance mm": NO_VALUE if row.centre_distance_mm is None else f"{row.centre_distance_mm:.1f}",
+    }
+
+
+def lesion(outline: Outline) -> str:
+    """Type, description and outcome, as far as the annotation says them."""
+    said = (outline.lesion_type, outline.description.lower(), outline.pathology)
+    return ", ".join(str(part) for part in said if part) or "not described"
+
+
+def _spacing(mammogram: Mammogram) -> str:
+    if mammogram.spacing_mm is None:
+        return "unknown; 0.05 mm is assumed for an assessment"
+    text = "{:.4g} × {:.4g} mm".format(*mammogram.spacing_mm)
+    if mammogram.sampling_mm is not None:
+        text += ", sampled every {:.3g} × {:.3g} mm".format(*mammogram.sampling_mm)
+    return f"{text} ({mammogram.spacing_source})" if mammogram.spacing_source else text
+
+
+def _table(rows: Iterable[Mapping[str, object]]) -> None:
+    shown = [{name: plain(str(value)) for name, value in row.items()} for row in rows]
+    if shown:
+        st.table(shown, hide_index=True)

@@ -1,0 +1,176 @@
+"""What the reader chooses: a case, a film of it, and whether it is assessed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import streamlit as st
+
+from mammoview.domain import Film, Given, Laterality, View
+from mammoview.errors import BadSetting, UnreadableScan
+from mammoview.readers import open_case
+from mammoview.ui import uploads
+from mammoview.ui.library import MOST_CASES, Library, meant
+from mammoview.ui.panels import plain, told
+from mammoview.ui.session import Session
+from mammoview.ui.work import State, line
+
+__all__ = ["assessing", "choose_film"]
+
+DEMO, ARCHIVE, UPLOAD = "Demo case", "Case from this machine's folder", "Upload"
+POLL_S = 0.5
+AS_THE_FILE_SAYS = "as the file says"
+
+
+def choose_film(session: Session) -> int | None:
+    """Put the chosen case before the reader; which of its films she chose, None while there is no case."""
+    with st.sidebar:
+        st.title("Mammoview")
+        st.caption("Research use only")
+        root = _root()
+        source = st.radio("Case", [DEMO, UPLOAD] if root is None else [DEMO, ARCHIVE, UPLOAD])
+        if source == DEMO:
+            session.open(DEMO, lambda: open_case(_demo()))
+            return _choose_view(session, session.first_with_a_mass())
+        is_open = _open_upload(session) if root is None or source == UPLOAD else _open_archive(session, root)
+        return _choose_view(session, 0) if is_open else None
+
+
+def assessing(session: Session, index: int) -> None:
+    """The button that has a film assessed, and how far that has come."""
+    with st.sidebar:
+        busy = session.work is not None
+        again = session.assessment(index) is not None
+        if st.button("Assess again" if again else "Assess", type="primary", disabled=busy, width="stretch"):
+            session.assess(index)
+        if session.work is not None:
+            _progress(session)
+        elif session.cancelled(index):
+            st.info("The assessment was cancelled; nothing of it was kept.")
+
+
+def _root() -> Path | None:
+    """The folder whose cases the operator lets readers open, if there is one."""
+    named = os.environ.get("MAMMOVIEW_DATA")
+    return Path(named).expanduser() if named else None
+
+
+def _demo() -> Path:
+    """The demo case's `.ics`."""
+    named = os.environ.get("MAMMOVIEW_DEMO")
+    folder = Path(named) if named else Path(__file__).parents[2] / ".demo"
+    found = sorted(folder.rglob("*.ics"))
+    if not found:
+        raise UnreadableScan("The demo case has not been made yet: end the page and start it with make run.")
+    return found[0]
+
+
+def _open_archive(session: Session, root: Path) -> bool:
+    if not root.is_dir():
+        raise BadSetting("The folder of cases is not there: give make run DATA= a folder that exists.")
+    names = _names(root)
+    typed = st.selectbox(
+        f"One of {len(names)} cases, or type a part of its name"
+        if len(names) < MOST_CASES
+        else "Choose, or type its path",
+        names,
+        index=None,
+        accept_new_options=True,
+        placeholder="Choose a case",
+    )
+    given = _given()
+    if typed is None:
+        session.close()
+        return False
+    name = meant(typed, names)
+    session.open((ARCHIVE, name, given), lambda: open_case(Library(root).path(name), given))
+    return True
+
+
+@st.cache_data(ttl=15, show_spinner="Looking for cases …")
+def _names(root: Path) -> tuple[str, ...]:
+    return Library(root).cases()
+
+
+def _open_upload(session: Session) -> bool:
+    files = st.file_uploader(
+        "Files of one case",
+        accept_multiple_files=True,
+        help="A DDSM case: its .ics, .OVERLAY and films together. Or DICOM, PNG, JPEG or TIFF films. "
+        "They are kept in a folder of this session only, and removed with it.",
+    )
+    given = _given()
+    if not files:
+        session.close()
+        return False
+    names = tuple(file.file_id for file in files)
+
+    def films() -> tuple[Film, ...]:
+        return uploads.open_files(session.uploaded(names, files), given)
+
+    session.open((UPLOAD, names, given), films)
+    return True
+
+
+def _given() -> Given:
+    """What the reader says of files that do not say it themselves."""
+    with st.expander("What the files do not say"):
+        laterality = st.selectbox("Laterality", [None, *Laterality], format_func=_or_as_the_file_says)
+        view = st.selectbox("View", [None, *View], format_func=_or_as_the_file_says)
+        spacing = st.number_input("Spacing at true size, mm per pixel", 0.005, 2.0, None, format="%.4f")
+        st.caption("True size, for a film that was stored resized:")
+        rows = st.number_input("Rows", 64, 12_000, None)
+        columns = st.number_input("Columns", 64, 12_000, None)
+        partial = st.checkbox("Show the part that is there of a truncated film")
+        standard = st.checkbox("Decode .LJPEG by the JPEG standard, not as DDSM wrote it")
+    if (rows is None) != (columns is None):
+        raise BadSetting("A true size needs both rows and columns: enter the other one too.")
+    as_size = None if rows is None or columns is None else (int(rows), int(columns))
+    return Given(laterality, view, spacing, as_size, partial=partial, standard_ljpeg=standard)
+
+
+def _or_as_the_file_says(choice: str | None) -> str:
+    return AS_THE_FILE_SAYS if choice is None else str(choice)
+
+
+def _choose_view(session: Session, first: int) -> int | None:
+    films = session.films
+    labels = [_label(film) for film in films]
+    if len(set(labels)) < len(labels):
+        labels = [f"{label} {film.source}" for label, film in zip(labels, films, strict=True)]
+    return st.segmented_control(
+        "View",
+        range(len(films)),
+        default=first,
+        required=True,
+        format_func=lambda index: plain(labels[index]),
+        width="stretch",
+    )
+
+
+def _label(film: Film) -> str:
+    """RCC, LMLO …, as films are labelled."""
+    if film.laterality is None and film.view is None:
+        return film.source
+    return f"{film.laterality or '?'}{film.view or '?'}"
+
+
+@st.fragment(run_every=POLL_S)
+def _progress(session: Session) -> None:
+    with told():
+        work, index = session.work, session.assessed_film
+        if work is None or index is None or work.finished:
+            session.collect()
+            st.rerun()
+        st.progress(work.share, text=plain(f"{_label(session.films[index])}: {_what(session)}"))
+        st.button("Cancel", on_click=work.cancel, disabled=work.stopping, width="stretch")
+
+
+def _what(session: Session) -> str:
+    work = session.work
+    if work is None or work.stopping:
+        return "stopping after this step …"
+    if work.state is State.WAITING:
+        return f"waiting for {line().ahead_of(work)} other assessments"
+    return f"{work.what} …"

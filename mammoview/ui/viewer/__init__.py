@@ -1,0 +1,70 @@
+"""The viewer in the browser: a film and its layers on canvases, without a round trip to Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import streamlit as st
+
+from mammoview.domain import Assessment, Magnification, Mammogram
+from mammoview.ui.viewer.payload import film_payload, layers_payload
+
+__all__ = ["viewer"]
+
+_HERE = Path(__file__).parent
+
+
+def _text(*names: str) -> str:
+    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
+
+
+# Both carry the same script, which the browser loads once: what the second one is given reaches the
+# first there. So new layers do not send the film again.
+_SCRIPT = _text("film.js", "layers.js", "viewer.js")
+_film = st.components.v2.component(
+    "mammoview.viewer", html=_text("viewer.html"), css=_text("viewer.css"), js=_SCRIPT
+)
+_layers = st.components.v2.component("mammoview.viewer.layers", js=_SCRIPT)
+
+
+def viewer(
+    mammogram: Mammogram,
+    assessment: Assessment | None,
+    *,
+    key: str,
+    magnification_errors: Mapping[Magnification, str] | None,
+) -> None:
+    """Show a film with the evidence over it; every reading control works in the browser alone.
+
+    Parameters
+    ----------
+    mammogram : Mammogram
+        Shown as stored, never flipped. Another film resets zoom and window; the chosen layers, their
+        opacities and the magnification stay.
+    assessment : Assessment or None
+        None shows the film with the reader's outlines; the other layers say "not run".
+    key : str
+        Names the viewer on its page; keep it from film to film.
+    magnification_errors : mapping of Magnification to str, or None
+        The measured error of each magnification, in words, shown beside its choice.
+    """
+    film = _packed(f"{key}.film", (mammogram,), lambda: film_payload(mammogram, key))
+    layers = _packed(
+        f"{key}.layers",
+        (mammogram, assessment, dict(magnification_errors or {})),
+        lambda: layers_payload(mammogram, assessment, magnification_errors, key),
+    )
+    with st.container(gap=None):
+        _film(key=f"{key}.film", data=film)
+        _layers(key=f"{key}.layers", data=layers)
+
+
+def _packed(slot: str, made_from: tuple[object, ...], pack: Callable[[], bytes]) -> bytes:
+    """The payload, packed again only when what it is made from is another (values compare by identity)."""
+    name = f"_packed.{slot}"
+    kept = st.session_state.get(name)
+    if kept is None or kept[0] != made_from:
+        kept = (made_from, pack())
+        st.session_state[name] = kept
+    return bytes(kept[1])

@@ -1,0 +1,246 @@
+"""What the browser is sent: a film and its layers as bytes, each layer with one matrix to the scan.
+
+A payload is 8 bytes of name, the header's length (uint32), 4 bytes of nothing, a JSON header and the
+arrays it lists, all little-endian, each array beginning at a multiple of 8. The same values always
+give the same bytes, so that a rerun which changes nothing has nothing to send.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mammoview.domain import (
+    Assessment,
+    Heatmap,
+    Laterality,
+    Magnification,
+    Mammogram,
+    Outline,
+    Saliency,
+    TissueGrid,
+    View,
+)
+from mammoview.geometry import Frame
+from mammoview.prepare import find_breast
+
+__all__ = ["film_payload", "layers_payload"]
+
+_NAME = b"MAMMOVU1"
+_PERCENTILES = (0.5, 10, 60, 99.7, 99.95)  # of the breast
+_SALIENT_PERCENTILE = 99.5  # of the non-zero saliency; drawn as 1, and said beside the colour bar
+
+_TARGETS = {"A": "P", "P": "A", "L": "R", "R": "L", "F": "H", "H": "F"}
+_HANGING = {  # DICOM Patient Orientation (0020,0020) of the usual hanging: along a row, down a column
+    (Laterality.LEFT, View.CC): ("A", "R"),
+    (Laterality.RIGHT, View.CC): ("P", "L"),
+    (Laterality.LEFT, View.MLO): ("A", "F"),
+    (Laterality.RIGHT, View.MLO): ("P", "F"),
+}
+
+
+@dataclass(slots=True)
+class _Arrays:
+    """Collects arrays and says where each one will lie."""
+
+    places: list[dict[str, Any]] = field(default_factory=list)
+    parts: list[bytes] = field(default_factory=list)
+    length: int = 0
+
+    def add(self, values: NDArray[Any]) -> int:
+        """Index of the array in the payload."""
+        data = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes()
+        self.places.append({"offset": self.length, "dtype": values.dtype.name, "shape": list(values.shape)})
+        padded = data + bytes(-len(data) % 8)
+        self.parts.append(padded)
+        self.length += len(padded)
+        return len(self.parts) - 1
+
+    def payload(self, header: Mapping[str, Any]) -> bytes:
+        text = json.dumps({**header, "arrays": self.places}, sort_keys=True, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 8)
+        return b"".join([_NAME, struct.pack("<II", len(text), 0), text, *self.parts])
+
+
+def film_payload(mammogram: Mammogram, key: str) -> bytes:
+    """The film and what is written around it; `key` names the viewer it is for."""
+    arrays = _Arrays()
+    rows, columns = mammogram.pixels.shape
+    look = _look(mammogram)
+    return arrays.payload(
+        {
+            "kind": "film",
+            "viewer": key,
+            "film": _film_id(mammogram),
+            "pixels": arrays.add(mammogram.pixels),
+            "rows": rows,
+            "columns": columns,
+            "source": mammogram.source,
+            "laterality": mammogram.laterality,
+            "view": mammogram.view,
+            "spacing_mm": mammogram.spacing_mm,
+            "spacing_source": mammogram.spacing_source,
+            "synthetic": mammogram.synthetic,
+            "air": look.air,
+            "windows": look.windows,
+            **_orientation(mammogram, look.chest_wall_left),
+        }
+    )
+
+
+def layers_payload(
+    mammogram: Mammogram,
+    assessment: Assessment | None,
+    magnification_errors: Mapping[Magnification, str] | None,
+    key: str,
+) -> bytes:
+    """Everything that lies over the film; without an assessment only what a reader drew."""
+    arrays = _Arrays()
+    errors = magnification_errors or {}
+    found = () if assessment is None else tuple(finding.outline for finding in assessment.findings)
+    header = {
+        "kind": "layers",
+        "viewer": key,
+        "film": _film_id(mammogram),
+        "errors": {magnification.key: text for magnification, text in errors.items()},
+        "outlines": [_outline(line) for line in (*mammogram.outlines, *found)],
+        "assessed": assessment is not None,
+    }
+    if assessment is not None:
+        header |= _evidence(assessment, arrays)
+    return arrays.payload(header)
+
+
+def _film_id(mammogram: Mammogram) -> str:
+    digest = hashlib.blake2b(np.ascontiguousarray(mammogram.pixels).data, digest_size=12)
+    digest.update(repr((mammogram.source, mammogram.pixels.shape)).encode())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the first look at a film needs: values up to `air` are air, black and white of each preset."""
+
+    air: int
+    windows: dict[str, list[int]]
+    chest_wall_left: bool | None
+
+
+def _look(mammogram: Mammogram) -> _Look:
+    search = find_breast(mammogram)
+    whole = [int(mammogram.pixels.min()), int(mammogram.pixels.max())]
+    skin, fatty, half, high, highest = np.percentile(search.image[search.mask], _PERCENTILES)
+    outside = search.image[~search.mask]
+    air = float(np.median(outside)) if outside.size else float(whole[0])
+    edges = {
+        "breast": (air, high),
+        "dense": ((fatty + half) / 2, highest),
+        "skin": (air, half),
+        "whole": whole,
+    }
+    windows = {
+        name: [int(dark), int(bright)] if bright >= dark + 1 else whole
+        for name, (dark, bright) in edges.items()
+    }
+    return _Look(int((air + skin) / 2), windows, _chest_wall_left(search.mask))
+
+
+def _chest_wall_left(breast: NDArray[np.bool_]) -> bool | None:
+    """On which half more of the breast lies; None where both hold as much of it."""
+    half = breast.shape[1] // 2
+    left, right = breast[:, :half].mean(), breast[:, -half:].mean()
+    return None if abs(left - right) < 0.02 else bool(left > right)
+
+
+def _orientation(mammogram: Mammogram, chest_wall_left: bool | None) -> dict[str, Any]:
+    """Letters at the film's edges, and whether it is stored mirrored against the usual hanging."""
+    if mammogram.laterality is None or mammogram.view is None:
+        return {"targets": None, "mirrored": False}
+    usual = _HANGING.get((mammogram.laterality, mammogram.view))
+    if usual is None or chest_wall_left is None:
+        return {"targets": None, "mirrored": False}
+    right, bottom = usual
+    mirrored = chest_wall_left is not (mammogram.laterality is Laterality.LEFT)
+    right = _TARGETS[right] if mirrored else right
+    targets = {"right": right, "left": _TARGETS[right], "bottom": bottom, "top": _TARGETS[bottom]}
+    return {"targets": targets, "mirrored": mirrored}
+
+
+def _outline(line: Outline) -> dict[str, Any]:
+    return {
+        "drawn_by": line.drawn_by,
+        "core": line.core,
+        "vertices": np.round(line.vertices, 3).tolist(),
+    }
+
+
+def _evidence(assessment: Assessment, arrays: _Arrays) -> dict[str, Any]:
+    return {
+        "magnification": assessment.settings.magnification.key,
+        "stride": assessment.settings.stride,
+        "heatmap": _heatmap(assessment.heatmap, arrays),
+        "grids": [_grid(grid, arrays) for grid in _ordered_grids(assessment)],
+        "saliency": [_saliency(each, arrays) for each in _ordered_saliency(assessment)],
+    }
+
+
+def _ordered_grids(assessment: Assessment) -> Iterable[TissueGrid]:
+    order = sorted(assessment.grids, key=lambda place: (-place[0].value, -place[1]))
+    return (assessment.grids[place] for place in order)
+
+
+def _ordered_saliency(assessment: Assessment) -> Iterable[Saliency]:
+    order = sorted(assessment.saliency, key=lambda magnification: -magnification.value)
+    return (assessment.saliency[magnification] for magnification in order)
+
+
+def _heatmap(heatmap: Heatmap, arrays: _Arrays) -> dict[str, Any]:
+    return {
+        "array": arrays.add(heatmap.heat.astype(np.float32, copy=False)),
+        "matrix": heatmap.frame.canvas_matrix(),
+        "level": heatmap.level,
+        "local_results": heatmap.local_results,
+    }
+
+
+def _grid(grid: TissueGrid, arrays: _Arrays) -> dict[str, Any]:
+    return {
+        "array": arrays.add(grid.suspicion.astype(np.float32, copy=False)),
+        "matrix": grid.frame.canvas_matrix(),
+        "level": grid.threshold,
+        "magnification": grid.magnification.key,
+        "stride": grid.stride,
+        "patch": grid.patch,
+    }
+
+
+def _saliency(saliency: Saliency, arrays: _Arrays) -> dict[str, Any]:
+    """Values from 0 to `scale` as 0 to 255, rounded up, so that what is not 0 stays so."""
+    values, frame = _cropped(saliency.values, saliency.frame)
+    nonzero = values[values > 0]
+    scale = float(np.percentile(nonzero, _SALIENT_PERCENTILE)) if nonzero.size else 0.0
+    shares = np.clip(values / scale, 0, 1) if scale > 0 else np.zeros(values.shape)
+    return {
+        "array": arrays.add(np.ceil(shares * 255).astype(np.uint8)),
+        "matrix": frame.canvas_matrix(),
+        "magnification": saliency.magnification.key,
+        "scale": scale,
+        "percentile": _SALIENT_PERCENTILE,
+        "scalar": saliency.scalar,
+    }
+
+
+def _cropped(values: NDArray[np.float32], frame: Frame) -> tuple[NDArray[np.float32], Frame]:
+    """The box that holds all non-zero values; one pixel where there are none."""
+    rows, columns = np.flatnonzero(values.any(axis=1)), np.flatnonzero(values.any(axis=0))
+    if rows.size == 0:
+        return values[:1, :1], frame
+    box = values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return box, frame.cut(int(rows[0]), int(columns[0]))

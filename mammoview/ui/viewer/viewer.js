@@ -1,0 +1,718 @@
+// The viewer: what the reader chose, what her hands do, and when to draw.
+
+const NAMES = { heatmap: "Heatmap", grid: "Tissue grid", saliency: "Saliency", outlines: "Outlines" };
+const LAYERS = Object.keys(NAMES);
+const MAGNIFICATION_KEYS = { q: "0.5", w: "0.33", e: "0.25" };
+const NATIVE_KEYS = {
+  select: /./,
+  button: /^(Enter| )$/,
+  'input[type="radio"]': /^(Arrow.*| )$/,
+  'input[type="range"]': /^(Arrow.*|Home|End|Page.*)$/,
+};
+const [MOST_ENLARGED, LEAST_OF_FIT] = [32, 0.5];
+const KEY_PAN = 60; // CSS pixels
+const DRAG_DOUBLES_WINDOW = 150; // CSS pixels across
+
+/** What stays when the film changes or the page draws the viewer anew. */
+function firstChoices() {
+  return {
+    shown: new Set(), // layers
+    putAside: null, // layers that "Hide all" took away
+    opacity: { heatmap: 0.45, grid: 0.45, saliency: 0.8, outlines: 1 },
+    level: {}, // by layer, where the reader moved it away from the card's
+    chosen: "heatmap",
+    magnification: null,
+    magnificationBefore: null,
+    stride: null,
+    inverted: false,
+    windowTool: false,
+    film: null,
+    view: null, // {zoom, row, column, fitted}: the scan point in the middle of the stage
+    window: null, // {preset, low, high}
+  };
+}
+
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function limited(value, low, high) {
+  return Math.min(Math.max(value, low), high);
+}
+
+class Viewer {
+  constructor(root, choices) {
+    this.root = root;
+    this.choices = choices;
+    this.film = null;
+    this.layers = null;
+    this.pictures = {};
+    this.painted = {};
+    this.stale = new Set();
+    this.cursor = null;
+    this.peeking = false;
+    this.frame = 0;
+    this.drawn = { frames: 0, milliseconds: 0 };
+    this.stage = this.find(".stage");
+    this.contexts = Object.fromEntries(
+      ["film", ...LAYERS].map((name) => [name, this.find(`canvas.${name}`).getContext("2d")]),
+    );
+    this.listening = new AbortController();
+    this.listen();
+    this.watcher = new ResizeObserver(() => this.resize());
+    this.watcher.observe(this.stage);
+    const hook = { scanToPage: (row, column) => this.scanToPage(row, column), state: () => this.state() };
+    Object.defineProperty(root, "mammoview", { value: Object.freeze(hook), configurable: true });
+  }
+
+  find(selector) {
+    return this.root.querySelector(selector);
+  }
+
+  findAll(selector) {
+    return [...this.root.querySelectorAll(selector)];
+  }
+
+  dispose() {
+    cancelAnimationFrame(this.frame);
+    this.listening.abort();
+    this.watcher.disconnect();
+  }
+
+  // ---- what is shown --------------------------------------------------------------------------
+
+  setFilm(header, arrays) {
+    const known = this.film?.header;
+    const same = known?.film === header.film;
+    this.film = same
+      ? { ...this.film, header }
+      : { header, pyramid: pyramidOf(arrays[header.pixels]) };
+    if (this.choices.film !== header.film) {
+      Object.assign(this.choices, { film: header.film, view: null, window: null, level: {} });
+    }
+    if (!this.choices.window) this.choose("breast");
+    this.find(".waiting").hidden = true;
+    this.label(header);
+    this.resize();
+    this.redraw("film", "greys", "layers");
+  }
+
+  setLayers(header, arrays) {
+    this.layers = { ...header };
+    if (header.assessed) {
+      const withArray = (layer) => ({ ...layer, array: arrays[layer.array] });
+      this.layers.heatmap = withArray(header.heatmap);
+      this.layers.grids = header.grids.map(withArray);
+      this.layers.saliency = header.saliency.map(withArray);
+    }
+    this.pictures = {};
+    for (const [key, text] of Object.entries({ "0.5": "", 0.33: "", 0.25: "", ...header.errors })) {
+      setText(this.root.querySelector(`[id="error-${key}"]`), text);
+    }
+    this.redraw("layers");
+  }
+
+  label(header) {
+    const hanging = [header.laterality, header.view].filter(Boolean).join(" ");
+    setText(this.find(".name"), [header.source, hanging].filter(Boolean).join(" · "));
+    this.find(".synthetic").hidden = !header.synthetic;
+    this.find(".mirrored").hidden = !header.mirrored;
+    this.stage.setAttribute("aria-label", `Film ${header.source} ${hanging}; press ? for the keys`);
+    for (const side of ["left", "right", "top", "bottom"]) {
+      const target = this.find(`.target.${side}`);
+      target.hidden = !header.targets;
+      setText(target, header.targets?.[side] ?? "");
+    }
+  }
+
+  get evidence() {
+    return this.layers?.film === this.film?.header.film ? this.layers : null;
+  }
+
+  get magnification() {
+    return this.choices.magnification ?? this.evidence?.magnification ?? "0.5";
+  }
+
+  get stride() {
+    return this.choices.stride ?? this.evidence?.stride ?? 64;
+  }
+
+  /** The layer as it was sent, at the chosen magnification and stride; undefined where it was not run. */
+  layer(name) {
+    const evidence = this.evidence;
+    if (name === "outlines") return evidence?.outlines.length ? evidence.outlines : undefined;
+    if (!evidence?.assessed) return undefined;
+    if (name === "heatmap") return evidence.heatmap;
+    const here = ({ magnification }) => magnification === this.magnification;
+    if (name === "saliency") return evidence.saliency.find(here);
+    return evidence.grids.find((grid) => here(grid) && grid.stride === this.stride);
+  }
+
+  level(name) {
+    return this.choices.level[name] ?? this.layer(name)?.level ?? 0.5;
+  }
+
+  isVisible(name) {
+    return this.choices.shown.has(name) && !this.peeking && this.layer(name) !== undefined;
+  }
+
+  isEmpty(name) {
+    const layer = this.layer(name);
+    if (name === "outlines") return false;
+    if (name === "saliency") return layer.scale === 0;
+    const level = this.level(name);
+    return !layer.array.values.some((value) => value >= level);
+  }
+
+  stateInWords(name) {
+    const layer = this.layer(name);
+    const shown = this.choices.shown.has(name) ? "shown" : "off";
+    if (name === "outlines") return this.outlinesInWords(layer, shown);
+    if (!layer) return this.evidence?.assessed ? "not run at this magnification" : "not run";
+    return this.isEmpty(name) ? "ran, nothing above the level" : shown;
+  }
+
+  outlinesInWords(outlines, shown) {
+    if (!outlines) return this.evidence?.assessed ? "ran, nothing above the level" : "not run, none drawn";
+    const counts = ["reader", "model"].map((by) => [outlines.filter((line) => line.drawn_by === by).length, by]);
+    return [shown, ...counts.filter(([count]) => count).map(([count, by]) => `${count} ${by}`)].join(" · ");
+  }
+
+  // ---- choices --------------------------------------------------------------------------------
+
+  toggle(name) {
+    const { shown, putAside } = this.choices;
+    if (putAside) this.choices.putAside = null;
+    if (!shown.delete(name)) shown.add(name);
+    this.choices.chosen = name;
+    this.speak(`${NAMES[name]}: ${this.stateInWords(name)}`);
+    this.redraw("layers");
+  }
+
+  solo(name) {
+    Object.assign(this.choices, { shown: new Set([name]), putAside: null, chosen: name });
+    this.speak(`${NAMES[name]} alone: ${this.stateInWords(name)}`);
+    this.redraw("layers");
+  }
+
+  hideAll() {
+    const { shown, putAside } = this.choices;
+    Object.assign(this.choices, putAside ? { shown: putAside, putAside: null } : { shown: new Set(), putAside: shown });
+    this.speak(putAside ? "Layers back" : "All layers hidden");
+    this.redraw("layers");
+  }
+
+  peek(held) {
+    if (this.peeking === held) return;
+    this.peeking = held;
+    this.redraw("layers");
+  }
+
+  setOpacity(name, opacity) {
+    this.choices.opacity[name] = limited(opacity, 0.05, 1);
+    this.redraw("layers");
+  }
+
+  setLevel(name, level) {
+    if (!(name in MAPS)) return;
+    this.choices.level[name] = limited(level, 0.02, 1);
+    this.redraw("layers");
+  }
+
+  setMagnification(key) {
+    if (key === this.magnification) return;
+    Object.assign(this.choices, { magnificationBefore: this.magnification, magnification: key });
+    this.speak(`Magnification ×${key}`);
+    this.redraw("layers");
+  }
+
+  setStride(stride) {
+    this.choices.stride = stride;
+    this.speak(`Stride ${stride}`);
+    this.redraw("layers");
+  }
+
+  choose(preset) {
+    const [low, high] = this.film.header.windows[preset];
+    this.choices.window = { preset, low, high };
+    this.redraw("greys");
+  }
+
+  invert() {
+    this.choices.inverted = !this.choices.inverted;
+    this.redraw("greys");
+  }
+
+  // ---- where the film lies --------------------------------------------------------------------
+
+  resize() {
+    if (!this.film || !this.stage.clientWidth) return;
+    const ratio = window.devicePixelRatio || 1;
+    const width = Math.floor(this.stage.clientWidth * ratio);
+    const height = Math.floor(this.stage.clientHeight * ratio);
+    const { canvas } = this.contexts.film;
+    if (canvas.width !== width || canvas.height !== height || this.ratio !== ratio) {
+      this.ratio = ratio;
+      for (const context of Object.values(this.contexts)) {
+        Object.assign(context.canvas, { width, height });
+        Object.assign(context.canvas.style, { width: `${width / ratio}px`, height: `${height / ratio}px` });
+      }
+      this.redraw("view");
+    }
+    if (!this.choices.view || this.choices.view.fitted) this.fit();
+  }
+
+  get size() {
+    return this.contexts.film.canvas;
+  }
+
+  /** Device pixels per scan pixel, and where the scan's first corner lies on the canvas. */
+  get view() {
+    const { zoom, row, column } = this.choices.view;
+    const { width, height } = this.size;
+    return { zoom, x: Math.round(width / 2 - column * zoom), y: Math.round(height / 2 - row * zoom) };
+  }
+
+  get zoomToFit() {
+    const { rows, columns } = this.film.header;
+    return Math.min(this.size.width / columns, this.size.height / rows);
+  }
+
+  fit() {
+    const { rows, columns } = this.film.header;
+    this.choices.view = { zoom: this.zoomToFit, row: rows / 2, column: columns / 2, fitted: true };
+    this.redraw("view");
+  }
+
+  /** Zoom so that the scan point under a device pixel stays there. */
+  zoomTo(zoom, x = this.size.width / 2, y = this.size.height / 2) {
+    const { view } = this;
+    const next = limited(zoom, Math.min(this.zoomToFit * LEAST_OF_FIT, 1), MOST_ENLARGED);
+    const [column, row] = [(x - view.x) / view.zoom, (y - view.y) / view.zoom];
+    const { width, height } = this.size;
+    this.choices.view = { zoom: next, column: column + (width / 2 - x) / next, row: row + (height / 2 - y) / next };
+    this.redraw("view");
+  }
+
+  /** To the next of 50, 71, 100, 141, 200 % …, where whole numbers of pixels come by. */
+  zoomStep(direction) {
+    const steps = 2 * Math.log2(this.view.zoom);
+    const next = direction > 0 ? Math.floor(steps + 1e-6) + 1 : Math.ceil(steps - 1e-6) - 1;
+    this.zoomTo(2 ** (next / 2));
+  }
+
+  pan(across, down) {
+    const { zoom, row, column } = this.choices.view;
+    const { rows, columns } = this.film.header;
+    this.choices.view = {
+      zoom,
+      row: limited(row - (down * this.ratio) / zoom, 0, rows),
+      column: limited(column - (across * this.ratio) / zoom, 0, columns),
+    };
+    this.redraw("view");
+  }
+
+  /** Drag across for contrast (width), down for brightness (level). */
+  dragWindow(start, across, down) {
+    const width = (start.high - start.low) * 2 ** (across / DRAG_DOUBLES_WINDOW);
+    const centre = (start.low + start.high) / 2 + (down / 400) * (start.high - start.low);
+    const half = limited(width, 2, 131072) / 2;
+    this.choices.window = { preset: "own", low: Math.round(centre - half), high: Math.round(centre + half) };
+    this.redraw("greys");
+  }
+
+  /** Client coordinates of the centre of a scan pixel. */
+  scanToPage(row, column) {
+    const { left, top } = this.size.getBoundingClientRect();
+    const { zoom, x, y } = this.view;
+    return { x: left + (x + (column + 0.5) * zoom) / this.ratio, y: top + (y + (row + 0.5) * zoom) / this.ratio };
+  }
+
+  /** Scan point (edges) and device pixel under a pointer. */
+  under(event) {
+    const { left, top } = this.size.getBoundingClientRect();
+    const { zoom, x, y } = this.view;
+    const [across, down] = [(event.clientX - left) * this.ratio, (event.clientY - top) * this.ratio];
+    return { across, down, x: (across - x) / zoom, y: (down - y) / zoom };
+  }
+
+  // ---- drawing --------------------------------------------------------------------------------
+
+  redraw(...what) {
+    what.forEach((each) => this.stale.add(each));
+    if (!this.frame) this.frame = requestAnimationFrame(() => this.draw());
+  }
+
+  draw() {
+    this.frame = 0;
+    if (!this.film || !this.choices.view) return;
+    const began = performance.now();
+    const stale = this.stale;
+    this.stale = new Set();
+    this.drawFilm(stale);
+    LAYERS.forEach((name) => this.drawLayer(name, stale.has("view")));
+    if (stale.has("layers")) this.drawPanel();
+    this.placeTargets();
+    this.write();
+    this.drawn = { frames: this.drawn.frames + 1, milliseconds: performance.now() - began };
+  }
+
+  drawFilm(stale) {
+    const { window: values, inverted } = this.choices;
+    if (stale.has("film") || stale.has("view")) {
+      this.sampled = resampled(this.film.pyramid, this.view, this.size.width, this.size.height);
+    } else if (!stale.has("greys")) return;
+    if (stale.has("greys") || !this.greys) this.greys = greysOf(values, inverted, this.film.header.air);
+    paintFilm(this.contexts.film, this.sampled, this.greys);
+  }
+
+  drawLayer(name, moved) {
+    const context = this.contexts[name];
+    const { canvas } = context;
+    canvas.hidden = !this.isVisible(name);
+    if (canvas.hidden) {
+      this.painted[name] = null;
+      return;
+    }
+    canvas.style.opacity = this.choices.opacity[name];
+    const picture = name === "outlines" ? this.layer(name) : this.picture(name);
+    if (!moved && this.painted[name] === picture) return;
+    this.painted[name] = picture;
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    if (name !== "outlines") paintPicture(context, this.view, picture);
+    else picture.forEach((outline) => paintOutline(context, this.view, outline, this.ratio));
+  }
+
+  picture(name) {
+    const key = name === "heatmap" ? name : `${name} ${this.magnification} ${this.stride}`;
+    const level = this.level(name);
+    if (this.pictures[key]?.level !== level) {
+      const make = { heatmap: heatmapPicture, grid: gridPicture, saliency: saliencyPicture }[name];
+      this.pictures[key] = { level, ...make(this.layer(name), level) };
+    }
+    return this.pictures[key];
+  }
+
+  drawPanel() {
+    for (const name of LAYERS) this.drawRow(this.find(`[data-layer="${name}"]`), name);
+    this.find(".hide").setAttribute("aria-pressed", String(this.choices.putAside !== null));
+    for (const [group, value] of [["magnification", this.magnification], ["stride", String(this.stride)]]) {
+      for (const radio of this.findAll(`input[name="${group}"]`)) radio.checked = radio.value === value;
+    }
+  }
+
+  drawRow(row, name) {
+    const shown = this.choices.shown.has(name);
+    row.querySelector(".toggle").setAttribute("aria-pressed", String(shown));
+    setText(row.querySelector(".state"), this.stateInWords(name));
+    this.setRange(row.querySelector(".opacity"), Math.round(this.choices.opacity[name] * 100), " %");
+    const level = row.querySelector(".level");
+    if (level) this.setRange(level, Number(this.level(name).toFixed(2)), "");
+    const bar = row.querySelector(".bar");
+    if (!bar) return;
+    bar.hidden = !shown || !this.layer(name);
+    if (!bar.hidden) this.drawBar(bar, name);
+  }
+
+  setRange(range, value, unit) {
+    range.value = value;
+    range.title = `${value}${unit}`;
+    range.setAttribute("aria-valuetext", `${value}${unit}`);
+  }
+
+  drawBar(bar, name) {
+    const level = this.level(name);
+    const colour = name === "saliency" ? saliencyColour : (value) => colourOf(MAPS[name], value, level);
+    paintBar(bar.querySelector("canvas"), colour, this.choices.opacity[name]);
+    const parts = name === "saliency" ? this.saliencyScale() : this.levelScale(name, level);
+    const spans = parts.map((text) => Object.assign(document.createElement("span"), { textContent: text }));
+    bar.querySelector(".scale").replaceChildren(...spans);
+  }
+
+  levelScale(name, level) {
+    const moved = this.choices.level[name] !== undefined;
+    const card = moved ? ` (card ${this.layer(name).level.toFixed(2)})` : " (card)";
+    return ["0", `level ${level.toFixed(2)}${card}, clear below half`, "1"];
+  }
+
+  saliencyScale() {
+    const { scale, percentile } = this.layer("saliency");
+    if (scale === 0) return ["nothing kept"];
+    return ["0", `film's ${percentile}th percentile`, `≥ ${scale.toExponential(1)}`];
+  }
+
+  /** Each letter at the middle of the visible part of its film edge. */
+  placeTargets() {
+    const { rows, columns, targets } = this.film.header;
+    if (!targets) return;
+    const { zoom, x, y } = this.view;
+    const [width, height] = [this.size.width, this.size.height].map((length) => length / this.ratio);
+    const inset = 16;
+    const [left, right] = [x, x + columns * zoom].map((at) => limited(at / this.ratio, 0, width));
+    const [top, bottom] = [y, y + rows * zoom].map((at) => limited(at / this.ratio, 0, height));
+    const middle = { x: (left + right) / 2, y: (top + bottom) / 2 };
+    const places = {
+      left: { ...middle, x: left + inset },
+      right: { ...middle, x: right - inset },
+      top: { ...middle, y: top + inset },
+      bottom: { ...middle, y: bottom - inset },
+    };
+    for (const [side, place] of Object.entries(places)) {
+      Object.assign(this.find(`.target.${side}`).style, { left: `${place.x}px`, top: `${place.y}px` });
+    }
+  }
+
+  // ---- words ----------------------------------------------------------------------------------
+
+  write() {
+    const { window: values, inverted, windowTool, view } = this.choices;
+    setText(this.find(".evidence"), `Magnification ×${this.magnification} · stride ${this.stride}`);
+    const width = values.high - values.low;
+    const centre = Math.round((values.low + values.high) / 2);
+    setText(this.find(".window"), `Window ${width} · level ${centre}${inverted ? " · inverted" : ""}`);
+    setText(this.find("footer .zoom"), `Zoom ${Number((view.zoom * 100).toPrecision(3))} %`);
+    setText(this.find("footer .cursor"), this.cursorInWords());
+    setText(this.find(".under"), this.valuesInWords());
+    this.find("select").value = values.preset;
+    this.find(".invert").setAttribute("aria-pressed", String(inverted));
+    this.find(".drag").setAttribute("aria-pressed", String(windowTool));
+  }
+
+  get pixel() {
+    if (!this.cursor) return null;
+    const { rows, columns } = this.film.header;
+    const [row, column] = [Math.floor(this.cursor.y), Math.floor(this.cursor.x)];
+    return row >= 0 && column >= 0 && row < rows && column < columns ? { row, column } : null;
+  }
+
+  cursorInWords() {
+    const { pixel } = this;
+    if (!pixel) return "";
+    const { spacing_mm: spacing, spacing_source: source } = this.film.header;
+    const place = `Row ${pixel.row}, column ${pixel.column}`;
+    if (!spacing) return `${place} · millimetres unknown`;
+    const [down, across] = [(pixel.row + 0.5) * spacing[0], (pixel.column + 0.5) * spacing[1]];
+    return `${place} · ${down.toFixed(1)}, ${across.toFixed(1)} mm (${source || "spacing as stored"})`;
+  }
+
+  /** Only of what is seen: a hidden layer tells nothing before it is asked. */
+  valuesInWords() {
+    const { pixel } = this;
+    if (!pixel) return "";
+    const film = this.film.pyramid[0];
+    const words = [`Value ${film.values[pixel.row * film.columns + pixel.column]}`];
+    for (const name of ["heatmap", "grid", "saliency"].filter((each) => this.isVisible(each))) {
+      const layer = this.layer(name);
+      const value = cellUnder(layer, this.cursor.x, this.cursor.y);
+      if (value === null) continue;
+      const number = name === "saliency" ? ((value / 255) * layer.scale).toExponential(1) : value.toFixed(2);
+      words.push(`${NAMES[name].toLowerCase()} ${number}`);
+    }
+    return words.join(" · ");
+  }
+
+  speak(text) {
+    setText(this.find(".spoken"), text);
+  }
+
+  state() {
+    const layers = LAYERS.map((name) => [
+      name,
+      { shown: this.choices.shown.has(name), visible: this.isVisible(name), opacity: this.choices.opacity[name], state: this.stateInWords(name) },
+    ]);
+    return {
+      film: this.film?.header.film ?? null,
+      layers: Object.fromEntries(layers),
+      magnification: this.magnification,
+      stride: this.stride,
+      window: { ...this.choices.window },
+      inverted: this.choices.inverted,
+      ...this.view,
+      fitted: Boolean(this.choices.view.fitted),
+      idle: !this.frame,
+      drawn: { ...this.drawn },
+    };
+  }
+
+  // ---- hands ----------------------------------------------------------------------------------
+
+  listen() {
+    const { signal } = this.listening;
+    const on = (element, type, act, options) => element.addEventListener(type, act, { signal, ...options });
+    const click = (selector, act) => on(this.find(selector), "click", act);
+    for (const name of LAYERS) this.listenToRow(this.find(`[data-layer="${name}"]`), name, on);
+    for (const radio of this.findAll('input[name="magnification"]')) {
+      on(radio, "change", () => this.setMagnification(radio.value));
+    }
+    for (const radio of this.findAll('input[name="stride"]')) {
+      on(radio, "change", () => this.setStride(Number(radio.value)));
+    }
+    on(this.find("select"), "change", (event) => this.choose(event.target.value));
+    click(".hide", () => this.hideAll());
+    click(".invert", () => this.invert());
+    click(".fit", () => this.fit());
+    click(".one", () => this.zoomTo(1));
+    click(".in", () => this.zoomStep(1));
+    click(".out", () => this.zoomStep(-1));
+    click(".drag", () => this.toggleWindowTool());
+    click(".full", () => this.toggleFullScreen());
+    click(".keys", () => this.toggleHelp());
+    click(".help .close", () => this.toggleHelp());
+    on(this.root, "click", (event) => this.backToFilm(event));
+    for (const type of ["keydown", "keyup", "keypress"]) on(this.root, type, (event) => this.onKey(event));
+    on(this.root, "focusout", () => this.peek(false));
+    on(this.stage, "contextmenu", (event) => event.preventDefault());
+    on(this.stage, "wheel", (event) => this.onWheel(event), { passive: false });
+    on(this.stage, "pointerdown", (event) => this.onPress(event));
+    on(this.stage, "pointermove", (event) => this.onMove(event));
+    on(this.stage, "pointerup", () => this.onRelease());
+    on(this.stage, "pointercancel", () => this.onRelease());
+    on(this.stage, "pointerleave", () => this.onLeave());
+  }
+
+  listenToRow(row, name, on) {
+    on(row.querySelector(".toggle"), "click", () => this.toggle(name));
+    on(row.querySelector(".opacity"), "input", (event) => this.setOpacity(name, event.target.value / 100));
+    const level = row.querySelector(".level");
+    if (level) on(level, "input", (event) => this.setLevel(name, Number(event.target.value)));
+  }
+
+  toggleWindowTool() {
+    this.choices.windowTool = !this.choices.windowTool;
+    this.redraw();
+  }
+
+  toggleHelp() {
+    const help = this.find(".help");
+    help.hidden = !help.hidden;
+  }
+
+  toggleFullScreen() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else this.root.requestFullscreen();
+  }
+
+  /** After a click with the mouse the keys belong to the film again; Tab and Enter keep their place. */
+  backToFilm(event) {
+    if (event.detail > 0 && event.target.closest('button, label, input[type="radio"]')) {
+      this.stage.focus({ preventScroll: true });
+    }
+  }
+
+  onWheel(event) {
+    if (!this.film || event.target.closest(".help")) return;
+    event.preventDefault();
+    const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1;
+    const { across, down } = this.under(event);
+    this.zoomTo(this.view.zoom * Math.exp(-limited(event.deltaY * lines, -300, 300) * 0.0015), across, down);
+  }
+
+  onPress(event) {
+    if (!this.film || event.target.closest(".help")) return;
+    this.stage.setPointerCapture(event.pointerId);
+    const windowing = event.button === 2 || event.shiftKey || (event.button === 0 && this.choices.windowTool);
+    this.stage.classList.add(windowing ? "windowing" : "dragging");
+    this.drag = { windowing, x: event.clientX, y: event.clientY, start: { ...this.choices.window } };
+  }
+
+  onMove(event) {
+    if (!this.film) return;
+    this.cursor = this.under(event);
+    const { drag } = this;
+    if (drag?.windowing) this.dragWindow(drag.start, event.clientX - drag.x, event.clientY - drag.y);
+    else if (drag) {
+      this.pan(event.clientX - drag.x, event.clientY - drag.y);
+      Object.assign(drag, { x: event.clientX, y: event.clientY });
+    }
+    this.redraw();
+  }
+
+  onRelease() {
+    this.drag = null;
+    this.stage.classList.remove("windowing", "dragging");
+  }
+
+  onLeave() {
+    this.cursor = null;
+    this.redraw();
+  }
+
+  /** Keys stay in the viewer: outside it, some of them rerun or clear the page. */
+  onKey(event) {
+    event.stopPropagation();
+    if (!this.film || event.ctrlKey || event.metaKey || event.altKey || event.type === "keypress") return;
+    const native = Object.entries(NATIVE_KEYS).find(([selector]) => event.target.matches(selector));
+    if (native?.[1].test(event.key)) return;
+    const act = event.key === " " ? () => this.peek(event.type === "keydown") : this.actionOf(event);
+    if (!act) return;
+    event.preventDefault();
+    if (event.type === "keydown" || event.key === " ") act();
+  }
+
+  actionOf({ key, code, shiftKey }) {
+    const digit = /^Digit([1-4])$/.exec(code)?.[1];
+    if (digit) return () => (shiftKey ? this.solo(LAYERS[digit - 1]) : this.toggle(LAYERS[digit - 1]));
+    const letter = key.toLowerCase();
+    if (letter in MAGNIFICATION_KEYS) return () => this.setMagnification(MAGNIFICATION_KEYS[letter]);
+    const { chosen, opacity, magnificationBefore } = this.choices;
+    return {
+      0: () => this.hideAll(),
+      b: () => magnificationBefore && this.setMagnification(magnificationBefore),
+      i: () => this.invert(),
+      d: () => this.choose("breast"),
+      f: () => this.fit(),
+      z: () => this.zoomTo(1),
+      "+": () => this.zoomStep(1),
+      "=": () => this.zoomStep(1),
+      "-": () => this.zoomStep(-1),
+      "[": () => this.setOpacity(chosen, opacity[chosen] - 0.05),
+      "]": () => this.setOpacity(chosen, opacity[chosen] + 0.05),
+      ",": () => this.setLevel(chosen, this.level(chosen) - 0.02),
+      ".": () => this.setLevel(chosen, this.level(chosen) + 0.02),
+      arrowleft: () => this.pan(KEY_PAN, 0),
+      arrowright: () => this.pan(-KEY_PAN, 0),
+      arrowup: () => this.pan(0, KEY_PAN),
+      arrowdown: () => this.pan(0, -KEY_PAN),
+      "?": () => this.toggleHelp(),
+      escape: () => (this.find(".help").hidden = true),
+    }[letter];
+  }
+}
+
+// ---- mounting: called again at every rerun, and once more for the layers ------------------------
+
+const places = new Map(); // viewer's key -> {choices, viewer, layers}
+
+function placeOf(key) {
+  if (!places.has(key)) places.set(key, { choices: firstChoices(), viewer: null, layers: null });
+  return places.get(key);
+}
+
+function mountFilm(place, header, arrays, root) {
+  if (place.viewer?.root !== root) {
+    place.viewer?.dispose();
+    place.viewer = new Viewer(root, place.choices);
+  }
+  const { viewer } = place;
+  viewer.setFilm(header, arrays);
+  if (place.layers && viewer.layers === null) viewer.setLayers(...place.layers);
+  return () => {
+    viewer.dispose();
+    if (place.viewer === viewer) place.viewer = null;
+  };
+}
+
+function mountLayers(place, header, arrays) {
+  place.layers = [header, arrays];
+  place.viewer?.setLayers(header, arrays);
+  return () => {
+    if (place.layers?.[0] === header) place.layers = null;
+  };
+}
+
+export default function mount({ data, parentElement }) {
+  const { header, arrays } = unpack(data);
+  const place = placeOf(header.viewer);
+  if (header.kind === "layers") return mountLayers(place, header, arrays);
+  return mountFilm(place, header, arrays, parentElement.querySelector(".mammoview"));
+}

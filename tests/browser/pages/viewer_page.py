@@ -1,0 +1,130 @@
+"""A page with the viewer alone; the address says what it shows: ?scene=plain, mirrored, empty …
+
+The scenes are laid out by hand, so that the tests know where each mark belongs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from mammoview.domain import (
+    Assessment,
+    BreastMask,
+    Drawn,
+    Finding,
+    Heatmap,
+    Laterality,
+    Magnification,
+    Mammogram,
+    Outline,
+    Saliency,
+    ScanFacts,
+    Settings,
+    TissueGrid,
+    View,
+)
+from mammoview.geometry import Frame
+from mammoview.ui.viewer import viewer
+
+ROWS, COLUMNS = 140, 220
+FIELD = (192, 256)  # 3 × 4 cells of 64 reference pixels
+MARK = (70, 110)  # one white pixel on the film
+LEVEL = 0.5
+ERRORS = {Magnification.HALF: "AUC 0.81", Magnification.THIRD: "AUC 0.79"}
+
+
+def field_frame(mirrored: bool) -> Frame:
+    """The field: perhaps mirrored, cut inside the film, at 1.2 reference pixels per scan pixel."""
+    return Frame(COLUMNS, mirrored, origin=(6.0, 10.0), scale=(1.2, 1.2))
+
+
+def saliency_marks(magnification: Magnification) -> NDArray[np.intp]:
+    """(row, column) of four salient pixels, one near each corner of the field, at a magnification."""
+    rows, columns = (n // magnification.reduction for n in FIELD)
+    return np.array(
+        [[3, 4], [3, columns - 6], [rows - 50 // magnification.reduction, 5], [rows // 2, columns // 2]]
+    )
+
+
+def mammogram(scene: str) -> Mammogram:
+    pixels = np.full((ROWS, COLUMNS), 1000, np.uint16)
+    if scene == "checkerboard":
+        pixels = (np.indices((ROWS, COLUMNS)).sum(axis=0) % 2 * 65535).astype(np.uint16)
+    elif scene == "other":
+        pixels = np.tile(np.linspace(0, 60000, 200).astype(np.uint16), (100, 1))
+    else:
+        pixels[20:120, 2:150] = 20000
+        pixels[MARK] = 65535
+    reader = Outline(np.array([[40.0, 60.0], [40.0, 90.0], [60.0, 90.0], [60.0, 60.0]]))
+    return Mammogram(
+        pixels,
+        source=f"scene.{scene}",
+        laterality=Laterality.RIGHT if scene == "mirrored" else Laterality.LEFT,
+        view=View.CC,
+        spacing_mm=(0.06, 0.06),
+        spacing_source="made by hand",
+        outlines=() if scene == "empty" else (reader,),
+        synthetic=True,
+    )
+
+
+def assessment(film: Mammogram, scene: str) -> Assessment:
+    field = field_frame(scene == "mirrored")
+    one = 0.0 if scene == "empty" else 1.0
+    model = Outline(np.array([[80.0, 100.0], [80.0, 130.0], [100.0, 115.0]]), drawn_by=Drawn.MODEL)
+    found = Finding(model, model.centre(), model.box(), 0.9, 1.0)
+    heat = np.zeros((3, 4), np.float32)
+    heat[1, 2] = one
+    heatmap = Heatmap(heat, LEVEL, field.magnified(1 / 64), local_results=True)
+    return Assessment(
+        scan=ScanFacts(
+            film.source, ROWS, COLUMNS, film.laterality, film.view, (0.06, 0.06), film.spacing_source, True
+        ),
+        cards=(),
+        settings=Settings(),
+        score=0.9,
+        findings=() if scene == "empty" else (found,),
+        grids={(m, stride): _grid(m, stride, field, one) for m in Magnification for stride in (64, 32)},
+        heatmap=heatmap,
+        baseline=heatmap,
+        saliency={m: _saliency(m, field, one) for m in Magnification},
+        breast=BreastMask(np.ones((3, 4), bool), heatmap.frame),
+        timings_s={},
+        warnings=(),
+    )
+
+
+def _grid(magnification: Magnification, stride: int, field: Frame, one: float) -> TissueGrid:
+    """One suspicious cell, the second of the first row."""
+    step = stride * magnification.reduction
+    suspicion = np.zeros([max(2, -(-n // step)) for n in FIELD], np.float32)
+    suspicion[0, 1] = one
+    return TissueGrid(magnification, 256, stride, suspicion, LEVEL, field.magnified(1 / step))
+
+
+def _saliency(magnification: Magnification, field: Frame, one: float) -> Saliency:
+    values = np.zeros([n // magnification.reduction for n in FIELD], np.float32)
+    for row, column in saliency_marks(magnification):
+        values[row, column] = one * 0.002
+    kept = np.ones((1, 1), bool)
+    return Saliency(values, magnification, kept, field.magnified(1 / magnification.reduction))
+
+
+def main() -> None:
+    st.set_page_config(page_title="viewer", layout="wide")
+    st.session_state.runs = st.session_state.get("runs", 0) + 1
+    scene = st.query_params.get("scene", "plain")
+    other = st.toggle("Other film")
+    away = st.toggle("Put away")
+    st.button("Run again")
+    st.text(f"Runs: {st.session_state.runs}")
+    film = mammogram("other" if other else scene)
+    found = None if scene == "unassessed" else assessment(film, scene)
+    if not away:
+        viewer(film, found, key="viewer", magnification_errors=ERRORS)
+
+
+if __name__ == "__main__":
+    main()

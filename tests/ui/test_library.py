@@ -1,0 +1,113 @@
+"""A reader sees the cases that the operator allows, and no other file of the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mammoview.errors import UnreadableScan
+from mammoview.ui import library
+from mammoview.ui.library import Library, meant
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    case = tmp_path / "allowed" / "cancer_01" / "case0001"
+    case.mkdir(parents=True)
+    for name in ("A-0001-1.ics", "A_0001_1.LEFT_CC.LJPEG", "A_0001_1.LEFT_CC.OVERLAY"):
+        (case / name).write_bytes(b"x")
+    (tmp_path / "allowed" / "screening.png").write_bytes(b"x")
+    (tmp_path / "allowed" / "notes.txt").write_bytes(b"x")
+    (tmp_path / "allowed" / "IM000001").write_bytes(bytes(128) + b"DICM")
+    (tmp_path / "allowed" / "README").write_bytes(b"x" * 200)
+    (tmp_path / "secret.png").write_bytes(b"x")
+    return tmp_path / "allowed"
+
+
+def test_a_ddsm_case_is_listed_once_and_a_film_without_a_case_by_itself(root: Path) -> None:
+    assert Library(root).cases() == ("cancer_01/case0001/A-0001-1.ics", "IM000001", "screening.png")
+
+
+def test_what_is_listed_can_be_opened(root: Path) -> None:
+    here = Library(root)
+    assert all(here.path(name).is_file() for name in here.cases())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../secret.png",
+        "cancer_01/../../secret.png",
+        "../../../../etc/passwd",
+        "/etc/passwd",
+        "..",
+        "a\0b",
+        "x" * 9999,
+    ],
+)
+def test_nothing_outside_the_root_can_be_named(root: Path, name: str) -> None:
+    with pytest.raises(UnreadableScan) as refused:
+        Library(root).path(name)
+    assert "secret" not in str(refused.value)
+
+
+@given(st.lists(st.sampled_from(["..", ".", "case", "secret.png", "etc", "/", "~", ""]), max_size=8))
+def test_no_path_leads_out(parts: list[str]) -> None:
+    root = Path(__file__).parent
+    try:
+        path = Library(root).path("/".join(parts))
+    except UnreadableScan:
+        return
+    assert path.is_relative_to(root.resolve())
+
+
+def test_a_link_that_leads_out_is_neither_listed_nor_opened(root: Path) -> None:
+    (root / "link.png").symlink_to(root.parent / "secret.png")
+    (root / "door").symlink_to(root.parent, target_is_directory=True)
+    here = Library(root)
+    assert not any("link" in name or "door" in name for name in here.cases())
+    for name in ("link.png", "door/secret.png"):
+        with pytest.raises(UnreadableScan):
+            here.path(name)
+
+
+def test_a_case_whose_film_is_a_link_out_of_the_root_is_refused(root: Path) -> None:
+    case = root / "cancer_01" / "case0001"
+    (case / "A_0001_1.RIGHT_CC.LJPEG").symlink_to(root.parent / "secret.png")
+    with pytest.raises(UnreadableScan):
+        Library(root).path("cancer_01/case0001/A-0001-1.ics")
+
+
+def test_the_walk_ends_in_a_huge_archive(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "MOST_ENTRIES", 50)
+    for number in range(200):
+        (root / f"{number:03}.png").touch()
+    assert 0 < len(Library(root).cases()) <= 50
+
+
+def test_a_case_too_deep_to_be_listed_opens_by_its_name(root: Path) -> None:
+    deep = root.joinpath(*"abcdefghij")
+    deep.mkdir(parents=True)
+    (deep / "film.png").touch()
+    assert "a/b/c/d/e/f/g/h/i/j/film.png" not in Library(root).cases()
+    assert Library(root).path("a/b/c/d/e/f/g/h/i/j/film.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("typed", "case"),
+    [
+        ("C_0029", "cases/C_0029/C-0029-1.ics"),
+        ("c_0029", "cases/C_0029/C-0029-1.ics"),
+        ("C_00", "C_00"),
+        ("film.png", "film.png"),
+        ("nowhere", "nowhere"),
+    ],
+)
+def test_a_part_of_its_name_is_enough_where_no_other_case_has_it(typed: str, case: str) -> None:
+    assert (
+        meant(typed, ["cases/C_0029/C-0029-1.ics", "cases/C_0033/C-0033-1.ics", "film.png", "old/film.png"])
+        == case
+    )

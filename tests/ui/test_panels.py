@@ -1,0 +1,89 @@
+"""What the page says in words."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import handmade
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from mammoview.domain import LesionType, Magnification, Outline, Pathology
+from mammoview.ui.panels import lesion, magnification_errors
+
+
+@pytest.mark.parametrize(
+    "text", ["![](http://example.org/pixel.png)", "**bold**", ":red[x]", "$x$", "<b>", "`c`"]
+)
+def test_words_from_a_file_are_shown_and_not_obeyed(text: str) -> None:
+    def page(words: str) -> None:
+        import streamlit as st
+
+        from mammoview.ui.panels import plain
+
+        st.markdown(plain(words))
+
+    (shown,) = AppTest.from_function(page, args=(text,)).run().markdown
+    assert shown.value.replace("\\", "") == text
+    signs = [sign for sign in text if not sign.isalnum()]
+    assert shown.value.count("\\") == len(signs)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        ("UnreadableScan('The film ends early: send it again.')", "The film ends early: send it again."),
+        ("OSError(28, 'No space left on device', 'DOE_JANE.dcm')", "No space left on device"),
+        ("KeyError('DOE_JANE')", "KeyError"),
+    ],
+)
+def test_an_error_becomes_one_sentence_and_the_log_names_no_film(
+    error: str, sentence: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def page(error: str) -> None:
+        import streamlit as st
+
+        from mammoview.errors import UnreadableScan
+        from mammoview.ui.panels import told
+
+        with told():
+            raise eval(error, {"UnreadableScan": UnreadableScan})
+        st.write("the page goes on")
+
+    logging.getLogger("mammoview").propagate = True
+    caplog.set_level(logging.DEBUG)
+    shown = AppTest.from_function(page, args=(error,)).run()
+    (told,) = (each.value.replace("\\", "") for each in shown.error)
+    assert sentence in told
+    assert "DOE" not in told + caplog.text
+    assert shown.markdown[0].value == "the page goes on"
+    assert not shown.exception
+
+
+def test_each_magnifications_measured_error_comes_from_its_own_card() -> None:
+    base = handmade.card("tissue")
+    cards = [
+        replace(
+            base, inputs={"mm_per_pixel": each.mm}, metrics={"AUC": {"value": auc, "low": 0.6, "high": 0.95}}
+        )
+        for each, auc in zip(Magnification, (0.9, 0.8, 0.7), strict=True)
+    ]
+    heatmap = replace(base, architecture={"kind": "heatmap"}, inputs={"mm_per_pixel": 0.4})
+    assert magnification_errors([heatmap, *cards]) == {
+        Magnification.HALF: "AUC 0.9 (0.6 to 0.95)",
+        Magnification.THIRD: "AUC 0.8 (0.6 to 0.95)",
+        Magnification.QUARTER: "AUC 0.7 (0.6 to 0.95)",
+    }
+
+
+def test_a_lesion_is_named_as_far_as_the_annotation_names_it() -> None:
+    line = Outline([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    assert lesion(line) == "not described"
+    described = replace(
+        line,
+        lesion_type=LesionType.MASS,
+        description="SHAPE OVAL",
+        pathology=Pathology.BENIGN_WITHOUT_CALLBACK,
+    )
+    assert lesion(described) == "mass, shape oval, benign without callback"
