@@ -1,0 +1,41 @@
+# make run     the page with the demo case, on this machine only
+# make test    every test, the page in a real browser among them
+# make check   layout, faults, types, and which part may know which
+#
+# make run DATA=folder   offers the cases below that folder too
+# make run PORT=8600     serves on another port
+
+PORT ?= 8501
+DEMO_SEED ?= 1
+SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+FOUND = $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c '$(SUITABLE)' 2>/dev/null && echo $$p && exit; done)
+PYTHON ?= $(or $(FOUND),$(error Mammoview needs Python 3.11 to 3.13: install one of them and try again))
+VENV := .venv/bin/python
+
+.PHONY: run test check
+
+run:
+	@$(PYTHON) tools/install.py
+	@$(MAKE) --no-print-directory .demo
+	@echo "Mammoview is starting: open http://127.0.0.1:$(PORT)/?case=demo in a browser; Ctrl+C ends it."
+	@MAMMOVIEW_DATA="$(DATA)" $(VENV) -m streamlit run app.py --server.port=$(PORT)
+
+# Written aside and moved into place, so that an interrupted start leaves no half case.
+.demo: $(wildcard mammoview/phantom.py mammoview/phantom/*.py)
+	@echo "Making the demo case, a synthetic one with known lesions (some seconds, only once) …"
+	@rm -rf .demo .demo.part
+	@$(VENV) -m mammoview phantom --out .demo.part --seed $(DEMO_SEED)
+	@mv .demo.part .demo && touch .demo
+
+test:
+	@$(PYTHON) tools/install.py --dev
+	@$(VENV) tools/browser.py --prepare || true
+	@$(VENV) -m pytest
+
+check:
+	@$(PYTHON) tools/install.py --dev
+	$(VENV) -m ruff format --check .
+	$(VENV) -m ruff check .
+	$(VENV) -m mypy
+	$(VENV) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
