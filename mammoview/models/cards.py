@@ -134,14 +134,14 @@ def load_network(name: str, folder: Path) -> tuple[Network, ModelCard]:
     card = read_card(name, folder)
     path = folder / f"{name}.safetensors"
     if not path.is_file():
-        raise WeightsMissing(f"{path} is missing: train it with `python -m mammoview train`, or restore it")
+        raise WeightsMissing(f"{path.name} is missing: train it with `python -m mammoview train`, or restore it")
     if _digest(path) != card.sha256:
-        raise WeightsMismatch(f"{path} is not the file that the card of {name} {card.version} describes")
+        raise WeightsMismatch(f"{path.name} is not the file that the card of {name} {card.version} describes")
     network = _untrained(card)
     try:
         network.load_state_dict(load_file(path))
     except RuntimeError as error:
-        raise WeightsMismatch(f"{path} does not fit the architecture on its card") from error
+        raise WeightsMismatch(f"{path.name} does not fit the architecture on its card") from error
     return _freeze(network), card
 
 
@@ -172,10 +172,10 @@ def read_card(name: str, folder: Path) -> ModelCard:
         return ModelCard(**{f.name: card[f.name] for f in fields(ModelCard)})
     except FileNotFoundError as error:
         raise WeightsMissing(
-            f"{path} is missing: train the networks with `python -m mammoview train all`"
+            f"{path.name} is missing: train the networks with `python -m mammoview train all`"
         ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise WeightsMissing(f"{path} is not a complete card: restore it or train again") from error
+        raise WeightsMissing(f"{path.name} is not a complete card: restore it or train again") from error
 
 
 def write_card(card: ModelCard, folder: Path) -> None:

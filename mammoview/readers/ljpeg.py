@@ -391,10 +391,9 @@ _PREDICTORS: dict[int, Callable[[NDArray[np.uint16]], None]] = {
 
 
 def _other_rule_is_smoother(row: NDArray[np.uint16], header: Header, used: FirstRow) -> bool:
-    """Whether the beginning of the first row leaps by the rule used and does not by the other."""
-    beginning = row[:64]
+    """Whether the first row leaps somewhere by the rule used and nowhere by the other."""
     leaps = {
-        rule: int(np.abs(np.diff(_first_row(beginning, header, rule).astype(np.int32))).max(initial=0))
+        rule: int(np.abs(np.diff(_first_row(row, header, rule).astype(np.int32))).max(initial=0))
         for rule in FirstRow
     }
     (other,) = set(FirstRow) - {used}
