@@ -1,0 +1,183 @@
+"""The whole method on one scan."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from skimage.measure import points_in_poly
+
+from mammoview.backend import assess
+from mammoview.backend.findings import film_score, find
+from mammoview.domain import Drawn, Heatmap, Laterality, LesionType, Magnification, Mammogram, Settings, View
+from mammoview.errors import Cancelled
+from mammoview.geometry import Frame
+from mammoview.models import load_suite
+from mammoview.readers import read
+from tests.networks import small_suite
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory):
+    return small_suite(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="module")
+def film() -> Mammogram:
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:700, :400]
+    inside = np.hypot((y - 350) / 300, x / 300) < 1
+    pixels = 200 + inside * (2000 + 400 * np.sin(x / 40) * np.cos(y / 30)) + rng.normal(0, 20, inside.shape)
+    return Mammogram(pixels.clip(0).astype(np.uint16), "film", Laterality.LEFT, View.CC, (0.2, 0.2), "test")
+
+
+LOW = Settings(tissue_threshold=0.0, heat_level=0.0)
+
+
+def test_every_layer_lies_on_the_breast(suite, film):
+    found = assess(film, suite, LOW)
+    assert set(found.grids) == {(m, s) for m in Magnification for s in (64, 32)}
+    for layer in (*found.grids.values(), found.heatmap, found.baseline):
+        centres = layer.centres().reshape(-1, 2)
+        assert centres.min() > -130
+        assert centres[:, 0].max() < film.pixels.shape[0] + 130
+    for saliency in found.saliency.values():
+        assert saliency.values.min() >= 0
+        assert saliency.values.max() > 0
+        assert np.isfinite(saliency.values).all()
+    assert 0 <= found.score <= 1
+    assert found.findings
+    assert {c.name for c in found.cards} == {c.name for c in suite.cards}
+
+
+def test_the_half_grid_at_stride_32_has_the_cells_of_the_heatmap(suite, film):
+    found = assess(film, suite)
+    grid = found.grids[Magnification.HALF, 32]
+    assert grid.suspicion.shape == found.heatmap.heat.shape
+    assert_allclose(grid.centres(), found.heatmap.centres())
+
+
+def test_a_mirrored_film_gives_the_mirrored_assessment(suite, film):
+    mirrored = replace(film, pixels=np.ascontiguousarray(film.pixels[:, ::-1]), laterality=Laterality.RIGHT)
+    one, other = assess(film, suite, LOW), assess(mirrored, suite, LOW)
+    width = film.pixels.shape[1]
+    assert_allclose(one.heatmap.heat, other.heatmap.heat, atol=1e-5)
+    for magnification in Magnification:
+        centres = [a.grids[magnification, 64].centres() for a in (one, other)]
+        assert_allclose(centres[0][..., 1], width - 1 - centres[1][..., 1], atol=1e-6)
+        assert_allclose(centres[0][..., 0], centres[1][..., 0], atol=1e-6)
+    assert_allclose(one.findings[0].centre[1], width - 1 - other.findings[0].centre[1], atol=1e-3)
+
+
+def test_nothing_hot_leaves_no_saliency_and_no_finding(suite, film):
+    found = assess(film, suite, Settings(heat_level=1.0))
+    assert found.findings == ()
+    assert all(s.values.max() == 0 and not s.kept.any() for s in found.saliency.values())
+
+
+def test_saliency_stays_in_the_heat_region(suite, film):
+    level = float(np.quantile(assess(film, suite).heatmap.heat, 0.8))
+    found = assess(film, suite, Settings(tissue_threshold=0.0, heat_level=level))
+    saliency = found.saliency[Magnification.QUARTER]
+    points = np.argwhere(saliency.values > 0)
+    cells = np.rint(found.heatmap.frame.from_scan(saliency.frame.to_scan(points))).astype(int)
+    assert len(points) > 100
+    assert (found.heatmap.heat[tuple(cells.T)] >= level).all()
+
+
+def test_two_readers_at_once_get_what_each_gets_alone(suite, film):
+    other = replace(film, pixels=np.ascontiguousarray(film.pixels[::-1]), source="other")
+    alone = [assess(m, suite, LOW) for m in (film, other)]
+    together: dict[str, object] = {}
+    threads = [
+        threading.Thread(target=lambda m=m: together.update({m.source: assess(m, suite, LOW)}))
+        for m in (film, other)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for expected in alone:
+        found = together[expected.scan.source]
+        assert_allclose(found.heatmap.heat, expected.heatmap.heat, atol=1e-6)
+        assert_allclose(
+            found.saliency[Magnification.HALF].values,
+            expected.saliency[Magnification.HALF].values,
+            rtol=1e-3,
+            atol=1e-6,
+        )
+
+
+def test_a_reader_may_stop_it_at_any_report(suite, film):
+    reports = []
+    assess(film, suite, LOW, lambda share, what: reports.append(share))
+    assert reports == sorted(reports)
+    assert reports[-1] == 1.0
+    for stop in (0.0, 0.3, 0.66, 0.85):
+
+        def progress(share: float, what: str, stop: float = stop) -> None:
+            if share >= stop:
+                raise Cancelled("stopped")
+
+        with pytest.raises(Cancelled):
+            assess(film, suite, LOW, progress)
+
+
+def heatmap(heat: np.ndarray, level: float = 0.5) -> Heatmap:
+    return Heatmap(heat.astype(np.float32), level, Frame(2000, scale=(1 / 64, 1 / 64)), True)
+
+
+def test_a_finding_outlines_its_own_hot_region():
+    heat = np.zeros((10, 12))
+    heat[2:5, 3:6] = 0.8
+    heat[3, 4] = 0.9
+    heat[7, 9] = 0.6
+    found = find(heatmap(heat))
+    assert [round(f.score, 3) for f in found] == [0.9, 0.6]
+    first = found[0]
+    assert_allclose(first.centre, ((3 + 0.5) * 64 - 0.5, (4 + 0.5) * 64 - 0.5), atol=2)
+    assert points_in_poly([first.centre], first.outline.vertices)[0]
+    assert first.outline.drawn_by is Drawn.MODEL
+    assert 4 * 3.2**2 <= first.area_mm2 <= 16 * 3.2**2
+    r0, c0, r1, c1 = first.box
+    assert r0 < first.centre[0] < r1
+    assert c0 < first.centre[1] < c1
+
+
+def test_regions_that_touch_the_border_of_the_field_are_closed():
+    heat = np.zeros((4, 4))
+    heat[0, 0] = heat[3, 3] = 0.9
+    assert [len(f.outline.vertices) >= 4 for f in find(heatmap(heat))] == [True, True]
+
+
+def test_the_score_is_suspicion_in_its_context(suite, film):
+    found = assess(film, suite)
+    grid = found.grids[Magnification.HALF, 32]
+    assert_allclose(film_score(grid, found.heatmap), (grid.suspicion * found.heatmap.heat).max(), rtol=1e-6)
+
+
+def test_an_untrained_view_is_said_aloud(suite, film):
+    found = assess(replace(film, view=View.ML), suite)
+    assert any("CC and MLO films only" in w for w in found.warnings)
+
+
+def test_the_film_is_left_as_it_was(suite, film):
+    before = film.pixels.copy()
+    assess(film, suite, LOW)
+    assert_array_equal(film.pixels, before)
+
+
+def test_the_shipped_networks_find_the_masses_of_the_phantom(phantom_case):
+    suite = load_suite(device="cpu")
+    found, masses = 0, 0
+    for mammogram in read(phantom_case):
+        assessment = assess(mammogram, suite)
+        for outline in mammogram.outlines:
+            if outline.lesion_type is LesionType.MASS and not outline.core:
+                masses += 1
+                found += any(points_in_poly([f.centre], outline.vertices)[0] for f in assessment.findings[:3])
+    assert masses == 4
+    assert found >= 3
