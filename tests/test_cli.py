@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import handmade
 import numpy as np
 import pytest
 from PIL import Image
@@ -20,6 +19,7 @@ from mammoview.cli import folders_for, main, settings_from
 from mammoview.domain import Film, Magnification, Settings
 from mammoview.errors import BadSetting
 from mammoview.export import FILES
+from tests import handmade
 
 REPOSITORY = Path(__file__).parents[1]
 

@@ -7,16 +7,16 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import handmade
 import numpy as np
 import pytest
-from handmade import MIRRORED, PLAIN, dark, finding, square
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from mammoview import export, overlays
 from mammoview.domain import Magnification
 from mammoview.export import assessment_json, layers_npz, overlay_png
+from tests import handmade
+from tests.handmade import MIRRORED, PLAIN, dark, finding, square
 
 LESION = square(200, 120, 40, PLAIN)
 """Rows 200 to 239 and columns 120 to 159 of the scan."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import astuple, replace
 
-import handmade
 import numpy as np
 import pytest
-from handmade import MIRRORED, PLAIN, dark, finding, square
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -17,6 +15,8 @@ from skimage.draw import polygon2mask
 from mammoview.domain import Drawn, Magnification, Outline
 from mammoview.errors import BadSetting
 from mammoview.scorecard import agreements, overlap, rasterise
+from tests import handmade
+from tests.handmade import MIRRORED, PLAIN, dark, finding, square
 
 HALF = 0.5
 BASES = pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,9 +77,8 @@ def film_figures(films: Sequence[Judged]) -> dict[str, Figure]:
     }
     marks = [f.marks for f in films]
     for rate in FALSE_PER_FILM:
-        figures[f"sensitivity at {rate:g} false findings per film"] = clustered(
-            lambda i, rate=rate: sensitivity_at([marks[k] for k in i], rate), patients, "films"
-        )
+        found = partial(_sensitivity, marks, rate)
+        figures[f"sensitivity at {rate:g} false findings per film"] = clustered(found, patients, "films")
     for magnification in Magnification:
         figures |= _saliency_figures(films, magnification)
     normal = np.array([f.normal for f in films])
@@ -126,6 +126,10 @@ def _saliency_figures(films: Sequence[Judged], magnification: Magnification) -> 
     }
 
 
+def _sensitivity(marks: Sequence[FilmMarks], rate: float, index: NDArray[np.int64]) -> float:
+    return sensitivity_at([marks[i] for i in index], rate)
+
+
 def _mean(films: Sequence[Judged], patients: Sequence[str], value: Callable[[Judged], float]) -> Figure:
     values = np.array([value(f) for f in films])
     return clustered(lambda i: float(values[i].mean()), patients, "films")
@@ -140,7 +144,7 @@ def _boxes(outlines: Sequence[Outline], cells: Frame) -> NDArray[np.float64]:
 def _inside(centres: NDArray[np.float64], inside: NDArray[np.bool_], frame: Frame) -> NDArray[np.bool_]:
     cells = np.rint(frame.from_scan(centres)).astype(int)
     rows, columns = (np.clip(axis, 0, n - 1) for axis, n in zip(cells.T, inside.shape, strict=True))
-    return inside[rows, columns].reshape(centres.shape[:2])
+    return np.asarray(inside[rows, columns].reshape(centres.shape[:2]), bool)
 
 
 def _sorted_cells(

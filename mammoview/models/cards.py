@@ -134,7 +134,9 @@ def load_network(name: str, folder: Path) -> tuple[Network, ModelCard]:
     card = read_card(name, folder)
     path = folder / f"{name}.safetensors"
     if not path.is_file():
-        raise WeightsMissing(f"{path.name} is missing: train it with `python -m mammoview train`, or restore it")
+        raise WeightsMissing(
+            f"{path.name} is missing: train it with `python -m mammoview train`, or restore it"
+        )
     if _digest(path) != card.sha256:
         raise WeightsMismatch(f"{path.name} is not the file that the card of {name} {card.version} describes")
     network = _untrained(card)

@@ -94,7 +94,7 @@ def fit(network: nn.Module, loss: Loss, score: Score, schedule: Schedule, checkp
         torch.manual_seed(schedule.seed * 1_000_003 + step)
         value = loss(network, np.random.default_rng((schedule.seed, step)))
         optimiser.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         torch.nn.utils.clip_grad_norm_(trained, 5.0)
         optimiser.step()
         scheduler.step()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-import handmade
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from mammoview.domain import LesionType, Magnification, Outline, Pathology
 from mammoview.ui.panels import lesion, magnification_errors
+from tests import handmade
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import handmade
 import numpy as np
-from handmade import dark, saliency
 
 from mammoview.domain import Assessment
 from mammoview.ui.states import layer_states
+from tests import handmade
+from tests.handmade import dark, saliency
 
 MODELS_LAYERS = ("Heatmap", "Tissue classifications", "Saliency", "Findings")
 

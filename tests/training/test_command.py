@@ -1,0 +1,108 @@
+"""Training and evaluation as a user would run them, on a small made-up archive."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mammoview.cli import main
+from mammoview.domain import Magnification
+from mammoview.evaluation.split import in_validation, validation_half
+from mammoview.models import load_suite
+
+HEADER = (
+    "image,patient_id,laterality,view,x,y,width,height,pathology,birads,subtlety,density,mass_shape,"
+    "mass_margins,ddsm_film,rows,columns,um_per_pixel,digitizer,match_difference\n"
+)
+ROWS, WIDTH, MICRONS = 1100, 600, 150.0
+
+
+def patients(count: int, validation: bool) -> list[str]:
+    """Pseudonyms that fall on this side of the split, on both halves of it."""
+    names = (f"P_{i:05d}" for i in range(10_000))
+    chosen: dict[int, list[str]] = {0: [], 1: []}
+    for name in names:
+        half = validation_half(name)
+        if in_validation(name) is validation and len(chosen[half]) < count // 2:
+            chosen[half].append(name)
+    return chosen[0] + chosen[1]
+
+
+def film(rng: np.random.Generator) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+    """800 × 800 samples of a breast with one bright mass, and its box (x, y, width, height)."""
+    down, across = np.mgrid[:ROWS, :WIDTH] * (MICRONS / 1000)
+    breast = np.hypot((down - 82) / 70, across / 75)
+    row, column = rng.uniform(60, 100), rng.uniform(20, 45)
+    texture = cv2.GaussianBlur(rng.normal(0, 60, (ROWS, WIDTH)), (0, 0), 6)
+    pixels = (
+        8 + (breast < 1) * (70 + texture) + 90 * np.exp(-(((down - row) ** 2 + (across - column) ** 2) / 40))
+    )
+    squashed = cv2.resize(pixels.clip(0, 255).astype(np.uint8), (800, 800), interpolation=cv2.INTER_AREA)
+    scale = np.array([800 / WIDTH, 800 / ROWS]) / (MICRONS / 1000)
+    x, y = (np.array([column, row]) - 6) * scale
+    return squashed, (x, y, *(12 * scale))
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("archive")
+    (folder / "images").mkdir()
+    rng = np.random.default_rng(1)
+    with (folder / "lesions.csv").open("w", newline="") as file:
+        file.write(HEADER)
+        table = csv.writer(file)
+        for i, patient in enumerate([*patients(6, validation=False), *patients(4, validation=True)]):
+            name = f"{i:05d}_LEFT_CC.jpg"
+            pixels, (x, y, width, height) = film(rng)
+            cv2.imwrite(str(folder / "images" / name), pixels)
+            size = (ROWS, WIDTH, MICRONS)
+            box = (x, y, width, height)
+            table.writerow([name, patient, "LEFT", "CC", *box, "BENIGN", 3, 4, 2, "", "", "", *size, "", ""])
+    return folder
+
+
+def test_an_archive_becomes_a_suite_with_its_figures_on_its_cards(archive, tmp_path, capsys):
+    weights, runs = tmp_path / "weights", tmp_path / "runs"
+    kept = ["--out", str(weights), "--runs", str(runs), "--steps", "2"]
+    assert main(["train", "all", str(archive), *kept]) == 0
+    suite = load_suite(weights, "cpu")
+    for card in suite.cards:
+        assert "6 films of 6 patients" in card.trained_on
+        assert "4 films" in card.split
+        assert card.band_limit_mm == 0.3
+    out = tmp_path / "evaluation"
+    measured = ["--weights", str(weights), "--runs", str(runs), "--out", str(out), "--device", "cpu"]
+    assert main(["evaluate", str(archive), *measured, "--choose"]) == 0
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert (metrics["films"], metrics["patients"]) == (4, 4)
+    again = load_suite(weights, "cpu")
+    for card in again.cards:
+        assert dict(card.metrics).items() >= metrics["networks"][card.name].items()
+        assert card.operating_point == metrics["operating_points"][card.name]
+    tissue = again.tissue_cards[Magnification.HALF].metrics["tissue AUC, balanced"]
+    assert tissue["n"] == 8
+    assert tissue["unit"] == "patches"
+    assert 0 <= tissue["low"] <= tissue["value"] <= tissue["high"] <= 1
+    assert "tissue AUC, balanced" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("network", ["tissue", "heatmap"])
+def test_a_folder_that_is_no_dataset_is_refused_in_one_sentence(network, tmp_path, capsys):
+    assert (
+        main(["train", network, str(tmp_path), "--out", str(tmp_path / "w"), "--runs", str(tmp_path / "r")])
+        == 2
+    )
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert "lesions.csv" in sentence
+    assert not (tmp_path / "w").exists()
+
+
+def test_local_results_without_a_baseline_say_what_to_train_first(archive, tmp_path, capsys):
+    kept = ["--out", str(tmp_path / "w"), "--runs", str(tmp_path / "r"), "--steps", "1"]
+    assert main(["train", "heatmap", str(archive), "--local-results", *kept]) == 2
+    assert "heatmap-baseline.json is missing" in capsys.readouterr().err.splitlines()[-1]
