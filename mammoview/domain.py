@@ -458,7 +458,8 @@ class ModelCard:
     trained_on, split, intended_use, licence, limits : str
         In words, shown on the page and written into every export.
     metrics : mapping
-        Name to {"value", "low", "high", "unit", "n"}: figures on validation patients with 95 % intervals.
+        Name to {"value", "low", "high", "unit", "n", "patients"}: figures on validation patients with
+        95 % intervals by patient; `n` counts units ("patches", "films", "lesions").
     operating_point : float
         Tissue: positive from this suspicion. Heatmap: hot from this heat.
     """

@@ -206,6 +206,7 @@ def _freeze(network: Network) -> Network:
     network.eval()
     for sequence in (m for m in network.modules() if isinstance(m, nn.Sequential)):
         _fold_batch_norm(sequence)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.requires_grad_(False)
 
 

@@ -170,9 +170,9 @@ def _in_words(name: str, metric: Mapping[str, object]) -> str:
 def _measured(metric: Mapping[str, object]) -> dict[str, str]:
     low, high = metric.get("low"), metric.get("high")
     return {
-        "value": f"{_number(metric.get('value'))} {metric.get('unit') or ''}".strip(),
+        "value": _number(metric.get("value")),
         "95 % interval": NO_VALUE if low is None or high is None else f"{_number(low)} to {_number(high)}",
-        "n": str(metric.get("n", NO_VALUE)),
+        "measured on": f"{metric.get('n', NO_VALUE)} {metric.get('unit', '')}".strip(),
     }
 
 
