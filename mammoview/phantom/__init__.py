@@ -5,6 +5,11 @@ puts known masses and calcifications into it, `film` exposes, develops, labels a
 `files` writes the case. Nothing here comes from a patient.
 """
 
+from typing import Final
+
 from mammoview.phantom.files import write_case
 
-__all__ = ["write_case"]
+__all__ = ["DEMO_SEED", "write_case"]
+
+DEMO_SEED: Final = 1
+"""The case that a newcomer sees first."""

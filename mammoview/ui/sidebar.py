@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import streamlit as st
 
 from mammoview.domain import Film, Given, Laterality, View
-from mammoview.errors import BadSetting, UnreadableScan
+from mammoview.errors import BadSetting
+from mammoview.phantom import DEMO_SEED, write_case
 from mammoview.readers import open_case
 from mammoview.ui import uploads
 from mammoview.ui.library import MOST_CASES, Library, meant
@@ -21,6 +23,7 @@ __all__ = ["assessing", "choose_film"]
 DEMO, ARCHIVE, UPLOAD = "Demo case", "Case from this machine's folder", "Upload"
 POLL_S = 0.5
 AS_THE_FILE_SAYS = "as the file says"
+_MAKING_DEMO = threading.Lock()
 
 
 def choose_film(session: Session) -> int | None:
@@ -57,12 +60,14 @@ def _root() -> Path | None:
 
 
 def _demo() -> Path:
-    """The demo case's `.ics`."""
+    """The demo case's `.ics`; the case is made where it is not there yet."""
     named = os.environ.get("MAMMOVIEW_DEMO")
     folder = Path(named) if named else Path(__file__).parents[2] / ".demo"
-    found = sorted(folder.rglob("*.ics"))
-    if not found:
-        raise UnreadableScan("The demo case has not been made yet: end the page and start it with make run.")
+    with _MAKING_DEMO:
+        found = sorted(folder.rglob("*.ics"))
+        if not found:
+            with st.spinner("Making the demo case, a synthetic one with known lesions (some seconds) …"):
+                found = sorted(write_case(folder, DEMO_SEED).glob("*.ics"))
     return found[0]
 
 
