@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
@@ -95,21 +95,17 @@ def findings(assessment: Assessment) -> None:
 
 
 def scorecard(mammogram: Mammogram, assessment: Assessment) -> None:
-    """How well saliency and findings agree with each outline, at the magnification that is chosen."""
+    """How well saliency and findings agree with each outline, at each magnification."""
     st.subheader("Agreement with the reader's outlines")
     if not mammogram.outlines:
         st.markdown("The source has no outline for this film, so there is nothing to compare with.")
         return
-    choices = sorted(assessment.saliency, key=lambda each: -each.value)
-    chosen = st.radio(
-        "Saliency at magnification",
-        choices,
-        index=choices.index(assessment.settings.magnification),
-        format_func=lambda each: each.label,
-        horizontal=True,
+    rows = {each: agreements(assessment, mammogram.outlines, each) for each in assessment.saliency}
+    _table(
+        _agreement(rows[each][number], each, mammogram.outlines)
+        for number in range(len(next(iter(rows.values()))))
+        for each in rows
     )
-    rows = agreements(assessment, mammogram.outlines, chosen)
-    _table(_agreement(row, mammogram.outlines[row.outline]) for row in rows)
     st.caption(
         f"Dice, IoU and distance: the finding nearest to the outline. Tightness: area of the pixels with at "
         f"least {SALIENT_SHARE:.0%} of the highest saliency around the outline, over the outline's area. "
@@ -193,10 +189,12 @@ def _words(card: ModelCard) -> dict[str, str]:
     }
 
 
-def _agreement(row: Agreement, outline: Outline) -> dict[str, str]:
+def _agreement(row: Agreement, magnification: Magnification, outlines: Sequence[Outline]) -> dict[str, str]:
+    outline = outlines[row.outline]
     return {
         "outline": str(row.outline + 1),
         "lesion": lesion(outline),
+        "saliency at": magnification.label,
         "pointing": {True: "hit", False: "miss", None: NO_VALUE}[row.pointing_hit],
         "energy inside": NO_VALUE if row.energy_inside is None else f"{row.energy_inside:.0%}",
         "Dice": f"{row.dice:.2f}",
