@@ -19,13 +19,16 @@ from mammoview.domain import REFERENCE_MM, BreastMask, Field, Laterality, Mammog
 from mammoview.errors import BreastNotFound
 from mammoview.geometry import Frame
 
-__all__ = ["CELL", "breast_cells", "find_breast", "magnify", "prepare", "scan_facts"]
+__all__ = ["CELL", "breast_cells", "breast_core", "find_breast", "magnify", "prepare", "scan_facts"]
 
 CELL: Final = 64
 """Reference pixels along a heatmap cell: 3.2 mm (paper §3: 2048 pixels become 32 cells)."""
 
 SEARCH_MM: Final = 0.8  # the breast is looked for at this coarse scale
+BORDER_MM: Final = 10.0  # a film's white border is no wider
+WHITE, BRIGHT = 0.9, 0.3  # shares of the brightest point
 MARGIN_MM: Final = 3.2  # air kept around the breast
+PLAUSIBLE_MM: Final = (140.0, 340.0)  # the longer side of films and detectors, 18 × 24 to 24 × 30 cm
 LABEL_MARGIN_MM: Final = 5.0  # beyond this distance from the breast only labels and borders lie
 DARKEST, DENSEST = 2.0, 99.5  # percentiles of the breast that become 0 and 1
 
@@ -36,6 +39,7 @@ class _Search:
 
     image: NDArray[np.float32]
     mask: NDArray[np.bool_]
+    border: NDArray[np.bool_]  # white strips of unexposed film
     frame: Frame
     warnings: tuple[str, ...]
 
@@ -72,7 +76,7 @@ def prepare(mammogram: Mammogram) -> Field:
     facts = scan_facts(mammogram)
     search = find_breast(mammogram)
     mirrored, turned = _mirrored(search.mask, mammogram.laterality)
-    low, high = np.percentile(search.image[_core(search.mask)], (DARKEST, DENSEST))
+    low, high = np.percentile(search.image[breast_core(search.mask)], (DARKEST, DENSEST))
     if not high > low:
         raise BreastNotFound(f"{mammogram.source}: the film is blank; choose another one")
     frame, shape = _field_frame(search, facts, mirrored)
@@ -133,16 +137,17 @@ def find_breast(mammogram: Mammogram) -> _Search:
     coarse = (max(16, round(rows * down)), max(16, round(columns * across)))
     image = cv2.resize(mammogram.pixels, coarse[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
     frame = Frame(columns).magnified(coarse[0] / rows, coarse[1] / columns)
-    mask = _largest_bright_region(image)
+    border = _white_border(image)
+    mask = _largest_bright_region(image, border)
     if mask.mean() < 0.02:
         warning = (
             f"{mammogram.source}: no breast could be told from the background; the whole film is assessed"
         )
-        return _Search(image, np.ones_like(mask), frame, (warning,))
-    return _Search(image, mask, frame, ())
+        return _Search(image, np.ones_like(mask), border, frame, (warning,))
+    return _Search(image, mask, border, frame, ())
 
 
-def _largest_bright_region(image: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _largest_bright_region(image: NDArray[np.float32], border: NDArray[np.bool_]) -> NDArray[np.bool_]:
     smooth = cv2.GaussianBlur(image, (0, 0), 1.0)
     darkest, brightest = np.percentile(smooth[4:-4, 4:-4], (0.5, 99.5))
     if not brightest > darkest:
@@ -150,6 +155,7 @@ def _largest_bright_region(image: NDArray[np.float32]) -> NDArray[np.bool_]:
     light = np.log(np.clip((smooth - darkest) / (brightest - darkest), 0, 1) + 0.03)
     bright = light > threshold_otsu(light[4:-4, 4:-4])
     bright[:2] = bright[-2:] = False  # the film's own edge
+    bright &= ~border
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (11, 11))
     opened = cv2.morphologyEx(bright.astype(np.uint8), cv2.MORPH_OPEN, disc)
     count, regions, statistics, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
@@ -159,7 +165,27 @@ def _largest_bright_region(image: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.asarray(ndimage.binary_fill_holes(regions == largest), bool)
 
 
-def _core(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _white_border(image: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """White strips along the edges: unexposed film beyond the collimator.
+
+    A line of pixels belongs to one when most of what is bright along it is white; tissue hardly
+    ever is, over most of a line.
+    """
+    brightest = float(np.percentile(image, 99.9))
+    dark = image[image < BRIGHT * brightest]
+    floor = float(np.median(dark)) if dark.size else 0.0
+    lines = int(BORDER_MM / SEARCH_MM)
+    border = np.zeros(image.shape, bool)
+    for turn in range(4):
+        edge = np.rot90(image, turn)[:lines] - floor
+        white, bright = (edge >= share * (brightest - floor) for share in (WHITE, BRIGHT))
+        strips = np.flatnonzero(white.sum(axis=1) > 0.5 * np.maximum(bright.sum(axis=1), 4))
+        if len(strips):
+            np.rot90(border, turn)[: strips[-1] + 2] = True
+    return border
+
+
+def breast_core(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The breast without its rim of 4 mm, where bright film borders would set the scale."""
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (11, 11))
     core = cv2.erode(mask.astype(np.uint8), disc, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
@@ -228,7 +254,7 @@ def _masks_on(
     """The breast, and the breast with its surroundings free of labels, on the field."""
     reach = int(2 * round(LABEL_MARGIN_MM / SEARCH_MM) + 1)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
-    around = cv2.dilate(search.mask.astype(np.uint8), disc)
+    around = cv2.dilate(search.mask.astype(np.uint8), disc) * ~search.border
     coarse = tuple(n // 16 for n in shape)
     coarse_frame = frame.magnified(1 / 16)
     points = search.frame.from_scan(coarse_frame.centres((coarse[0], coarse[1])).reshape(-1, 2))
@@ -247,6 +273,14 @@ def _spacing_warnings(mammogram: Mammogram) -> tuple[str, ...]:
         warning = (
             f"{mammogram.source}: the size of a pixel is not known; 50 µm is assumed, so millimetres and "
             "suspicion may be wrong: give the spacing"
+        )
+        return (warning,)
+    size = [n * d for n, d in zip(mammogram.pixels.shape, mammogram.spacing_mm, strict=True)]
+    if not PLAUSIBLE_MM[0] <= max(size) <= PLAUSIBLE_MM[1]:
+        warning = (
+            f"{mammogram.source}: at {mammogram.spacing_mm[0]:.3g} mm per pixel the film would be "
+            f"{size[0] / 10:.0f} × {size[1] / 10:.0f} cm, unlike any mammogram: check the spacing, on which "
+            "millimetres and suspicion depend"
         )
         return (warning,)
     return ()

@@ -185,7 +185,9 @@ def _tightness(
 ) -> float | None:
     within_reach = values[own & (distance <= np.sqrt(area / np.pi))]
     highest = within_reach.max(initial=0)
-    if area == 0 or highest == 0:
+    salient = (values >= SALIENT_SHARE * highest) & own
+    # Saliency that misses the lesion altogether is not a tight outline of it.
+    if area == 0 or highest == 0 or not (salient & (distance == 0)).any():
         return None
     return float(np.count_nonzero(within_reach >= SALIENT_SHARE * highest) / area)
 

@@ -74,6 +74,26 @@ def test_the_label_is_not_part_of_the_field():
     assert not field.mask[top:bottom, left:right].any()
 
 
+def test_the_white_border_of_a_film_is_not_breast():
+    mammogram = film()
+    pixels = mammogram.pixels.copy()
+    pixels[:60], pixels[:, :12] = 65000, 65000  # 6 mm along the top, 1.2 mm along the chest wall
+    plain, bordered = prepare(mammogram), prepare(replace(mammogram, pixels=pixels))
+    rows, columns = np.nonzero(bordered.mask)
+    corner = bordered.frame.to_scan([(rows.min(), columns.min())])[0]
+    assert corner[0] > 58
+    assert corner[1] > 10
+    assert bordered.frame.mirrored is plain.frame.mirrored
+    mass = bordered.frame.from_scan([(900, 400)])[0].astype(int)
+    assert bordered.values[tuple(mass)] > 0.8
+
+
+def test_an_implausible_size_is_said_aloud():
+    small = prepare(replace(film(), spacing_mm=(0.05, 0.05)))
+    assert any("check the spacing" in w for w in small.warnings)
+    assert not any("check the spacing" in w for w in prepare(film()).warnings)
+
+
 def test_the_same_film_at_half_its_size_gives_the_same_field():
     sharp, half = film(0.1), film(0.1)
     small = cv2.resize(half.pixels, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)

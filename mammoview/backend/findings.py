@@ -34,8 +34,7 @@ def _finding(heatmap: Heatmap, region: NDArray[np.bool_]) -> Finding:
     cells = np.argwhere(region)
     weights = heatmap.heat[region].astype(np.float64)
     centre = heatmap.frame.to_scan(np.average(cells, axis=0, weights=weights))[0]
-    cell_area = heatmap.frame.pixel_area()
-    area = outline.area() / cell_area * (CELL * REFERENCE_MM) ** 2
+    area = len(cells) * (CELL * REFERENCE_MM) ** 2
     return Finding(
         outline, (float(centre[0]), float(centre[1])), outline.box(), float(weights.max()), float(area)
     )

@@ -154,6 +154,7 @@ def save_network(network: Network, card: ModelCard, folder: Path) -> ModelCard:
     path = folder / f"{card.name}.safetensors"
     draft = path.with_suffix(".draft")
     save_file(tensors, draft)
+    draft.chmod(0o644)  # the library makes it its owner's alone
     card = replace(card, sha256=_digest(draft))
     draft.replace(path)
     write_card(card, folder)

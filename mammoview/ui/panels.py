@@ -80,6 +80,8 @@ def findings(assessment: Assessment) -> None:
     """Every finding in numbers: the text of what is drawn."""
     st.subheader("Findings")
     st.markdown(f"Score of the film: **{assessment.score:.2f}** (0 to 1)")
+    for limit in dict.fromkeys(card.limits for card in assessment.cards[-1:]):
+        st.caption(plain(limit))
     if not assessment.findings:
         st.markdown(f"No region reaches the heat level {assessment.heatmap.level:.2f}.")
         return
@@ -138,7 +140,7 @@ def facts(mammogram: Mammogram) -> None:
         "spacing": _spacing(mammogram),
         **mammogram.facts,
     }
-    _table({"": name, "as the source says": text} for name, text in said.items())
+    _table({"": name, "what is known": text} for name, text in said.items())
 
 
 def magnification_errors(cards: Iterable[ModelCard]) -> dict[Magnification, str]:

@@ -81,7 +81,8 @@ def _open_archive(session: Session, root: Path) -> bool:
         else "Choose, or type its path",
         names,
         index=None,
-        accept_new_options=True,
+        # A list that is short enough is searched by the box itself; a kept part of a name is not an option.
+        accept_new_options=len(names) >= MOST_CASES,
         placeholder="Choose a case",
     )
     given = _given()

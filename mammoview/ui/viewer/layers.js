@@ -22,7 +22,8 @@ const MAPS = { heatmap: colourMap(INFERNO), grid: colourMap(VIRIDIS) };
 function colourOf(map, value, level) {
   const share = Math.min(Math.max(value, 0), 1);
   const alpha = level > 0 ? Math.min(Math.max((2 * share) / level - 1, 0), 1) : 1;
-  return [...map[Math.round(share * 255)], Math.round(alpha * 255)];
+  // The darkest quarter of a map would darken tissue instead of lighting it.
+  return [...map[Math.round(64 + share * 191)], Math.round(alpha * 255)];
 }
 
 /** One hue; the more salient, the more opaque. */

@@ -29,7 +29,7 @@ from mammoview.domain import (
     View,
 )
 from mammoview.geometry import Frame
-from mammoview.prepare import find_breast
+from mammoview.prepare import breast_core, find_breast
 
 __all__ = ["film_payload", "layers_payload"]
 
@@ -136,7 +136,9 @@ class _Look:
 def _look(mammogram: Mammogram) -> _Look:
     search = find_breast(mammogram)
     whole = [int(mammogram.pixels.min()), int(mammogram.pixels.max())]
-    skin, fatty, half, high, highest = np.percentile(search.image[search.mask], _PERCENTILES)
+    skin = np.percentile(search.image[search.mask], _PERCENTILES[0])
+    # Without its rim, where white film borders would set the window.
+    fatty, half, high, highest = np.percentile(search.image[breast_core(search.mask)], _PERCENTILES[1:])
     outside = search.image[~search.mask]
     air = float(np.median(outside)) if outside.size else float(whole[0])
     edges = {

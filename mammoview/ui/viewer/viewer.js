@@ -88,7 +88,9 @@ class Viewer {
       ? { ...this.film, header }
       : { header, pyramid: pyramidOf(arrays[header.pixels]) };
     if (this.choices.film !== header.film) {
-      Object.assign(this.choices, { film: header.film, view: null, window: null, level: {} });
+      // Grey first: another film is seen without its layers, whatever was shown over the last one.
+      const unseen = { shown: new Set(), putAside: null };
+      Object.assign(this.choices, { film: header.film, view: null, window: null, level: {}, ...unseen });
     }
     if (!this.choices.window) this.choose("breast");
     this.find(".waiting").hidden = true;
@@ -131,6 +133,12 @@ class Viewer {
 
   get magnification() {
     return this.choices.magnification ?? this.evidence?.magnification ?? "0.5";
+  }
+
+  /** The saliency's patches lie at the stride of the assessment, whichever grid is looked at. */
+  saliencyStride() {
+    const stride = this.evidence?.stride;
+    return stride ? ` · saliency stride ${stride}` : "";
   }
 
   get stride() {
@@ -466,7 +474,7 @@ class Viewer {
 
   write() {
     const { window: values, inverted, windowTool, view } = this.choices;
-    setText(this.find(".evidence"), `Magnification ×${this.magnification} · stride ${this.stride}`);
+    setText(this.find(".evidence"), `Magnification ×${this.magnification} · grid stride ${this.stride}${this.saliencyStride()}`);
     const width = values.high - values.low;
     const centre = Math.round((values.low + values.high) / 2);
     setText(this.find(".window"), `Window ${width} · level ${centre}${inverted ? " · inverted" : ""}`);
