@@ -28,6 +28,8 @@ SEARCH_MM: Final = 0.8  # the breast is looked for at this coarse scale
 BORDER_MM: Final = 10.0  # a film's white border is no wider
 WHITE, BRIGHT = 0.9, 0.3  # shares of the brightest point
 MARGIN_MM: Final = 3.2  # air kept around the breast
+LARGEST_SEARCH: Final = 1500  # coarse pixels along a film: 1.2 m, whatever its spacing says
+LARGEST_FIELD: Final = 12_000 * 9_000  # 60 × 45 cm, more than any detector, in reference pixels
 PLAUSIBLE_MM: Final = (140.0, 340.0)  # the longer side of films and detectors, 18 × 24 to 24 × 30 cm
 LABEL_MARGIN_MM: Final = 5.0  # beyond this distance from the breast only labels and borders lie
 DARKEST, DENSEST = 2.0, 99.5  # percentiles of the breast that become 0 and 1
@@ -71,7 +73,7 @@ def prepare(mammogram: Mammogram) -> Field:
     Raises
     ------
     BreastNotFound
-        The film is blank.
+        The film is blank, or its spacing makes it larger than any detector.
     """
     facts = scan_facts(mammogram)
     search = find_breast(mammogram)
@@ -80,6 +82,12 @@ def prepare(mammogram: Mammogram) -> Field:
     if not high > low:
         raise BreastNotFound(f"{mammogram.source}: the film is blank; choose another one")
     frame, shape = _field_frame(search, facts, mirrored)
+    if shape[0] * shape[1] > LARGEST_FIELD:
+        across, down = (n * REFERENCE_MM / 10 for n in reversed(shape))
+        raise BreastNotFound(
+            f"{mammogram.source}: at its spacing the breast would be {down:.0f} × {across:.0f} cm; "
+            "check the spacing"
+        )
     values = _resample(mammogram.pixels, frame, shape)
     values = np.clip((values - np.float32(low)) * np.float32(1.0 / (high - low)), 0, 1, out=values)
     mask, allowed = _masks_on(search, frame, shape)
@@ -134,7 +142,10 @@ def find_breast(mammogram: Mammogram) -> _Search:
     facts = scan_facts(mammogram)
     rows, columns = mammogram.pixels.shape
     down, across = (d / SEARCH_MM for d in facts.spacing_mm)
-    coarse = (max(16, round(rows * down)), max(16, round(columns * across)))
+    coarse = (
+        int(np.clip(round(rows * down), 16, LARGEST_SEARCH)),
+        int(np.clip(round(columns * across), 16, LARGEST_SEARCH)),
+    )
     image = cv2.resize(mammogram.pixels, coarse[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
     frame = Frame(columns).magnified(coarse[0] / rows, coarse[1] / columns)
     border = _white_border(image)

@@ -141,6 +141,11 @@ def test_an_unknown_spacing_is_said_aloud():
     assert any("50 µm is assumed" in w for w in prepare(Mammogram(film().pixels, "film")).warnings)
 
 
+def test_a_spacing_that_makes_the_breast_immense_is_refused():
+    with pytest.raises(BreastNotFound, match="check the spacing"):
+        prepare(replace(film(), spacing_mm=(1.0, 1.0)))
+
+
 def test_a_blank_film_is_refused():
     with pytest.raises(BreastNotFound, match="blank"):
         prepare(Mammogram(np.full((1000, 800), 7, np.uint16), "blank", spacing_mm=(0.1, 0.1)))

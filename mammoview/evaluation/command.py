@@ -55,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     from mammoview.readers.lesions_csv import open_dataset
 
     folder = arguments.weights or WEIGHTS
+    arguments.out.mkdir(parents=True, exist_ok=True)  # before the long work rather than after it
     suite = load_suite(folder, arguments.device)
     films = [
         f for f in open_dataset(arguments.dataset) if arguments.films == "all" or in_validation(f.patient)
@@ -79,7 +80,6 @@ def run(arguments: argparse.Namespace) -> int:
         "networks": {name: _as_json(found) for name, found in figures.items()},
         "films_and_saliency": _as_json(overall),
     }
-    arguments.out.mkdir(parents=True, exist_ok=True)
     draft = arguments.out / "metrics.json.draft"
     draft.write_text(json.dumps(metrics, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     draft.replace(arguments.out / "metrics.json")

@@ -11,6 +11,7 @@ from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from mammoview.domain import Magnification
+from mammoview.errors import UnusableDataset
 from mammoview.evaluation.bootstrap import Figure, clustered
 from mammoview.evaluation.patches import HeldOut, held_out_patches
 from mammoview.evaluation.split import validation_half
@@ -57,6 +58,11 @@ def tissue_figures(
     The error is measured on each half of the patients with the threshold that the other half
     chose, so that no patch is judged by a threshold it helped to choose; the card's threshold is
     chosen on all of them.
+
+    Raises
+    ------
+    UnusableDataset
+        One half of the patients has no lesion.
     """
     held_out = held_out_patches(films, magnification, classifier.patch, EACH)
     scores, labels, patients = suspicions(classifier, held_out), held_out.labels, held_out.patients
@@ -64,6 +70,11 @@ def tissue_figures(
     thresholds = np.empty(len(scores))
     for side in (0, 1):
         other = half != side
+        if not 0 < labels[other].sum() < other.sum():
+            raise UnusableDataset(
+                "there are too few lesions to choose a threshold on one half of the patients and measure it "
+                "on the other: evaluate more films"
+            )
         thresholds[half == side] = best_threshold(labels[other], scores[other])
     wrong = (scores >= thresholds) != (labels == 1)
     figures = {

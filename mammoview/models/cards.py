@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -142,7 +143,7 @@ def load_network(name: str, folder: Path) -> tuple[Network, ModelCard]:
     network = _untrained(card)
     try:
         network.load_state_dict(load_file(path))
-    except RuntimeError as error:
+    except (RuntimeError, SafetensorError) as error:
         raise WeightsMismatch(f"{path.name} does not fit the architecture on its card") from error
     return _freeze(network), card
 
@@ -171,8 +172,11 @@ def read_card(name: str, folder: Path) -> ModelCard:
     """
     path = folder / f"{name}.json"
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-        return ModelCard(**{f.name: card[f.name] for f in fields(ModelCard)})
+        content = json.loads(path.read_text(encoding="utf-8"))
+        card = ModelCard(**{f.name: content[f.name] for f in fields(ModelCard)})
+        if not (0 <= float(card.operating_point) <= 1 and card.band_limit_mm >= 0):
+            raise ValueError("the operating point or the band limit is out of range")
+        return card
     except FileNotFoundError as error:
         raise WeightsMissing(
             f"{path.name} is missing: train the networks with `python -m mammoview train all`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -49,6 +50,27 @@ def test_a_missing_file_is_named(tmp_path, name):
     small_suite(tmp_path)
     (tmp_path / name).unlink()
     with pytest.raises(WeightsMissing, match=name.replace(".", r"\.")):
+        load_suite(tmp_path, "cpu")
+
+
+def test_bytes_that_are_no_tensors_are_refused_even_with_their_own_digest(tmp_path):
+    small_suite(tmp_path)
+    path, described = tmp_path / "tissue-0.5.safetensors", tmp_path / "tissue-0.5.json"
+    path.write_bytes(b"\x07" * 500)
+    content = json.loads(described.read_text()) | {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    described.write_text(json.dumps(content))
+    with pytest.raises(WeightsMismatch, match="does not fit"):
+        load_suite(tmp_path, "cpu")
+
+
+@pytest.mark.parametrize(
+    "change", [{"operating_point": "high"}, {"operating_point": 7}, {"inputs": {"mean": 0, "std": 1}}]
+)
+def test_a_card_out_of_range_is_refused(tmp_path, change):
+    small_suite(tmp_path)
+    described = tmp_path / "tissue-0.5.json"
+    described.write_text(json.dumps(json.loads(described.read_text()) | change))
+    with pytest.raises(WeightsMissing, match="complete card"):
         load_suite(tmp_path, "cpu")
 
 
