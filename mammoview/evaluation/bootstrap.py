@@ -34,11 +34,11 @@ class Figure:
     patients: int
 
     def as_json(self) -> dict[str, object]:
-        """Rounded to four digits; an undefined bound becomes None."""
+        """Rounded to six places; an undefined bound becomes None."""
         return {k: _rounded(v) if isinstance(v, float) else v for k, v in asdict(self).items()}
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+        return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
 
 
 def clustered(
@@ -74,4 +74,4 @@ def clustered(
 
 
 def _rounded(value: float) -> float | None:
-    return round(value, 4) if math.isfinite(value) else None
+    return round(value, 6) if math.isfinite(value) else None
