@@ -6,7 +6,6 @@
 # make run PORT=8600     serves on another port
 
 PORT ?= 8501
-DEMO_SEED ?= 1
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 FOUND = $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c '$(SUITABLE)' 2>/dev/null && echo $$p && exit; done)
@@ -25,7 +24,7 @@ run:
 .demo: $(wildcard mammoview/phantom.py mammoview/phantom/*.py)
 	@echo "Making the demo case, a synthetic one with known lesions (some seconds, only once) …"
 	@rm -rf .demo .demo.part
-	@$(VENV) -m mammoview phantom --out .demo.part --seed $(DEMO_SEED)
+	@$(VENV) -m mammoview phantom --out .demo.part
 	@mv .demo.part .demo && touch .demo
 
 test:

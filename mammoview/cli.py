@@ -163,7 +163,9 @@ def _add_phantom(commands: Any) -> None:
     command.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="the case gets a folder in it"
     )
-    command.add_argument("--seed", type=_seed, default=0, metavar="N", help="another number, another case")
+    command.add_argument(
+        "--seed", type=_seed, metavar="N", help="another number, another case (default: the demo's)"
+    )
 
 
 def _one_of(kind: type[Laterality] | type[View]) -> Callable[[str], Laterality | View]:
@@ -177,12 +179,14 @@ def _one_of(kind: type[Laterality] | type[View]) -> Callable[[str], Laterality |
 
 
 def _spacing(text: str) -> float:
+    from mammoview.readers.limits import COARSEST_MM, FINEST_MM, plausible_spacing
+
     try:
         spacing = float(text)
     except ValueError:
         spacing = 0.0
-    if not 0.01 <= spacing <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a spacing of 0.01 to 1 mm")
+    if not plausible_spacing(spacing):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a spacing of {FINEST_MM:g} to {COARSEST_MM:g} mm")
     return spacing
 
 
@@ -278,10 +282,11 @@ def _progress_of(name: str) -> Iterator[Progress]:
 
 
 def _phantom(arguments: argparse.Namespace) -> int:
-    from mammoview.phantom import write_case
+    from mammoview.phantom import DEMO_SEED, write_case
 
     _check_destination(arguments.out)
-    sys.stdout.write(f"{write_case(arguments.out, arguments.seed)}\n")
+    seed = DEMO_SEED if arguments.seed is None else arguments.seed
+    sys.stdout.write(f"{write_case(arguments.out, seed)}\n")
     return 0
 
 

@@ -11,5 +11,5 @@ from mammoview.phantom.files import write_case
 
 __all__ = ["DEMO_SEED", "write_case"]
 
-DEMO_SEED: Final = 1
+DEMO_SEED: Final = 3
 """The case that a newcomer sees first."""

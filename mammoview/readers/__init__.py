@@ -8,7 +8,8 @@ from pathlib import Path
 from mammoview.domain import Film, Given, Mammogram
 from mammoview.errors import UnreadableScan
 from mammoview.readers import cbis, ddsm, dicom, raster, sidecar
-from mammoview.readers.guard import head, regular, shown
+from mammoview.readers.guard import check_links, head, regular, shown
+from mammoview.readers.limits import check_spacing
 
 __all__ = ["open_case", "read"]
 
@@ -21,7 +22,7 @@ _FOREIGN = {
 }
 
 
-def open_case(path: Path, given: Given = _NOTHING) -> tuple[Film, ...]:
+def open_case(path: Path, given: Given = _NOTHING, within: Path | None = None) -> tuple[Film, ...]:
     """The films behind a path, none of them read yet.
 
     Parameters
@@ -31,6 +32,9 @@ def open_case(path: Path, given: Given = _NOTHING) -> tuple[Film, ...]:
         a CBIS-DDSM tree, or one patient's DICOM files.
     given : Given
         What the reader says; it wins over a sidecar beside the file, and both over the file.
+    within : Path, optional
+        A folder out of which nothing is searched or opened, through links either. Without it, films of
+        CBIS-DDSM are joined with the csv files above them, wherever these lie.
 
     Returns
     -------
@@ -43,7 +47,13 @@ def open_case(path: Path, given: Given = _NOTHING) -> tuple[Film, ...]:
         If there is no film, in one sentence that says what to do.
     """
     path = Path(path)
-    return _open_folder(path, given) if _is_folder(path) else _open_file(path, sidecar.completed(given, path))
+    if within is not None:
+        check_links(path, within)
+    if given.spacing_mm is not None:
+        check_spacing(given.spacing_mm, "The spacing given")
+    if _is_folder(path):
+        return _open_folder(path, given, within)
+    return _open_file(path, sidecar.completed(given, path), within)
 
 
 def read(path: Path, given: Given = _NOTHING) -> tuple[Mammogram, ...]:
@@ -64,9 +74,9 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _open_folder(folder: Path, given: Given) -> tuple[Film, ...]:
-    if cbis.recognises(folder):
-        return cbis.open_case(folder, given)
+def _open_folder(folder: Path, given: Given, within: Path | None) -> tuple[Film, ...]:
+    if cbis.recognises(folder, within):
+        return cbis.open_case(folder, given, within)
     if ddsm.recognises(folder):
         return ddsm.open_case(folder, given)
     if next(dicom.files_within(folder), None) is None:
@@ -77,10 +87,12 @@ def _open_folder(folder: Path, given: Given) -> tuple[Film, ...]:
     return dicom.open_folder(folder, given)
 
 
-def _open_file(path: Path, given: Given) -> tuple[Film, ...]:
+def _open_file(path: Path, given: Given, within: Path | None) -> tuple[Film, ...]:
     start = head(regular(path), 8)
     if dicom.recognises(path):
-        return cbis.open_case(path, given) if cbis.recognises(path) else dicom.open_case(path, given)
+        if cbis.recognises(path, within):
+            return cbis.open_case(path, given, within)
+        return dicom.open_case(path, given)
     if ddsm.recognises(path):
         return ddsm.open_case(path, given)
     if raster.recognises(path):

@@ -26,7 +26,7 @@ from mammoview.errors import MammoviewError, UnreadableScan
 from mammoview.geometry import Frame
 from mammoview.readers import dicom
 from mammoview.readers.dicom_pixels import read_header, read_stored
-from mammoview.readers.guard import shown, unreadable_as
+from mammoview.readers.guard import inside, shown, unreadable_as
 
 __all__ = ["open_case", "outlines_of_mask", "recognises", "root_of"]
 
@@ -55,35 +55,40 @@ class _Region:
     doubt: str = ""
 
 
-def recognises(path: Path) -> bool:
+def recognises(path: Path, within: Path | None = None) -> bool:
     """Whether this folder is the root of a CBIS-DDSM tree, or this DICOM file a film in one."""
     if path.is_dir():
-        return bool(_tables(path))
-    root = root_of(path)
-    return root is not None and str(read_header(path).get("SeriesInstanceUID", "")) in _films(_rows(root))
+        return bool(_tables(path, within))
+    root = root_of(path, within)
+    if root is None:
+        return False
+    return str(read_header(path).get("SeriesInstanceUID", "")) in _films(_rows(root, within))
 
 
-def root_of(path: Path) -> Path | None:
-    """The nearest folder above that holds a csv file of CBIS-DDSM; None if there is none."""
-    return next((folder for folder in path.absolute().parents[:_DEPTH] if _tables(folder)), None)
+def root_of(path: Path, within: Path | None = None) -> Path | None:
+    """The nearest folder above, no higher than `within`, that holds a csv file of CBIS-DDSM, or None."""
+    above = (folder for folder in path.absolute().parents[:_DEPTH] if inside(folder, within))
+    return next((folder for folder in above if _tables(folder, within)), None)
 
 
-def open_case(path: Path, given: Given) -> tuple[Film, ...]:
+def open_case(path: Path, given: Given, within: Path | None = None) -> tuple[Film, ...]:
     """All films of a tree, by its root, or the one film of a file inside it; no pixels are read yet.
+
+    Nothing outside `within`, where that is given, is searched or opened.
 
     Raises
     ------
     UnreadableScan
         If none of the films that the csv files name is there.
     """
-    root = path if path.is_dir() else root_of(path)
+    root = path if path.is_dir() else root_of(path, within)
     if root is None:
         raise UnreadableScan(f"{shown(path)}: no CBIS-DDSM csv file lies above it; open it as a DICOM file")
     tree = _tree(root)
     wanted = None if path.is_dir() else str(read_header(path).get("SeriesInstanceUID", ""))
     films = tuple(
         _film(rows, tree, given)
-        for series, rows in _films(_rows(root)).items()
+        for series, rows in _films(_rows(root, within)).items()
         if series in tree and wanted in (None, series)
     )
     if not films:
@@ -94,11 +99,13 @@ def open_case(path: Path, given: Given) -> tuple[Film, ...]:
     return films
 
 
-def _tables(folder: Path) -> list[Path]:
+def _tables(folder: Path, within: Path | None) -> list[Path]:
     """Csv files of CBIS-DDSM in a folder, told by their headers."""
     try:
         candidates = sorted(
-            path for path in folder.iterdir() if path.suffix.lower() == ".csv" and path.is_file()
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() == ".csv" and inside(path, within) and path.is_file()
         )
         return [path for path in candidates if _is_table(path)]
     except OSError:
@@ -115,8 +122,8 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s_\"]", "", name).lower()
 
 
-def _rows(root: Path) -> list[Row]:
-    return [row for path in _tables(root) for row in _read_table(path)]
+def _rows(root: Path, within: Path | None) -> list[Row]:
+    return [row for path in _tables(root, within) for row in _read_table(path)]
 
 
 def _read_table(path: Path) -> list[Row]:

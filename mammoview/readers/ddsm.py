@@ -7,6 +7,7 @@ where a film is not there, its place on the composite sheet of the case.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from mammoview.geometry import Frame
 from mammoview.readers import ddsm_sheet, placing, raster
 from mammoview.readers.ddsm_case import FilmFiles, belongs_to_a_case, find_films
 from mammoview.readers.guard import shown
+from mammoview.readers.limits import plausible_spacing
 from mammoview.readers.ljpeg import FirstRow, read_grey_levels
 from mammoview.readers.optical_density import Digitiser, digitiser_of, to_pixels
 from mammoview.readers.overlay import Annotation, read_annotation, read_overlay
@@ -121,6 +123,8 @@ def _read(files: FilmFiles, given: Given) -> Mammogram:
     annotation = _annotation(files, given, stored)
     spacing = _spacing(files, given, stored.bits)
     spacing_mm = None if spacing.mm is None else stored.spacing(spacing.mm)
+    if spacing_mm and not all(map(plausible_spacing, spacing_mm)):
+        spacing, spacing_mm = _implausible(files, spacing_mm), None
     size = stored.true_size
     return Mammogram(
         pixels=stored.pixels,
@@ -133,7 +137,13 @@ def _read(files: FilmFiles, given: Given) -> Mammogram:
         outlines=_upon(stored, annotation.outlines),
         facts=files.described.facts,
         synthetic=files.described.synthetic,
-        warnings=(*files.warnings, *stored.warnings, *annotation.warnings, *spacing.warnings),
+        warnings=(
+            *files.warnings,
+            *_doubts(files),
+            *stored.warnings,
+            *annotation.warnings,
+            *spacing.warnings,
+        ),
     )
 
 
@@ -267,8 +277,22 @@ def _upon(stored: _Stored, outlines: tuple[Outline, ...]) -> tuple[Outline, ...]
     return tuple(replace(outline, vertices=stored.frame.from_scan(outline.vertices)) for outline in outlines)
 
 
+def _doubts(files: FilmFiles) -> Iterator[str]:
+    for doubt in files.entry.doubts:
+        yield f"{files.described.file}: {doubt}, so what it says of {files.source} is not used"
+
+
+def _implausible(files: FilmFiles, spacing_mm: tuple[float, float]) -> _Spacing:
+    down, across = spacing_mm
+    said = (
+        f"{files.source}: by its size and resolution its pixels are {down:g} × {across:g} mm, which is no "
+        "mammogram's spacing and is not used; give the spacing or the true size"
+    )
+    return _Spacing(None, "", (said,))
+
+
 def _spacing(files: FilmFiles, given: Given, bits: int) -> _Spacing:
-    if given.spacing_mm:
+    if given.spacing_mm is not None:
         return _Spacing(given.spacing_mm, "given by the reader")
     if files.entry.microns:
         return _Spacing(files.entry.microns / 1000, "DDSM .ics")

@@ -10,6 +10,7 @@ from pathlib import Path
 from mammoview.domain import Laterality, View
 from mammoview.errors import UnreadableScan
 from mammoview.readers.guard import head, shown
+from mammoview.readers.limits import plausible_size, plausible_spacing
 
 __all__ = ["CaseDescription", "FilmEntry", "Position", "read_ics"]
 
@@ -18,7 +19,6 @@ Position = tuple[Laterality, View]
 _LARGEST = 64 * 1024  # bytes; a genuine one has about 500
 _SIDES = {"LEFT": Laterality.LEFT, "RIGHT": Laterality.RIGHT}
 _POSITION = re.compile(r"\b(LEFT|RIGHT)[ _-](CC|MLO)\b", re.IGNORECASE)
-_MICRONS = (10.0, 500.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ class FilmEntry:
         Distance of the samples.
     overlay : bool or None
         Whether an annotation was drawn.
+    doubts : tuple of str
+        What it says and no film can have; such values are None here.
     """
 
     lines: int | None = None
@@ -42,6 +44,7 @@ class FilmEntry:
     bits: int | None = None
     microns: float | None = None
     overlay: bool | None = None
+    doubts: tuple[str, ...] = ()
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -100,13 +103,13 @@ def read_ics(path: Path) -> CaseDescription:
         digitiser=digitiser,
         facts=_facts(text, digitiser),
         films=films,
-        synthetic=bool(re.search(r"^\s*SYNTHETIC\b", text, re.IGNORECASE | re.MULTILINE)),
+        synthetic=bool(re.search(r"^[ \t]*SYNTHETIC\b", text, re.IGNORECASE | re.MULTILINE)),
     )
 
 
 def _value(text: str, key: str) -> str:
-    found = re.search(rf"^[ \t]*{key}[ \t]+(\S[^\r\n]*?)[ \t]*\r?$", text, re.IGNORECASE | re.MULTILINE)
-    return "".join(filter(str.isprintable, found[1]))[:80] if found else ""
+    found = re.search(rf"^[ \t]*{key}[ \t]+(\S[^\r\n]*)", text, re.IGNORECASE | re.MULTILINE)
+    return "".join(filter(str.isprintable, found[1].rstrip()))[:80] if found else ""
 
 
 def _facts(text: str, digitiser: str) -> dict[str, str]:
@@ -135,16 +138,30 @@ def _films(text: str) -> dict[Position, FilmEntry]:
 
 
 def _entry(words: str) -> FilmEntry:
-    microns = _number(words, "RESOLUTION")
-    plausible = microns is not None and _MICRONS[0] <= microns <= _MICRONS[1]
+    lines, columns, microns = (_number(words, key) for key in ("LINES", "PIXELS_PER_LINE", "RESOLUTION"))
+    size, doubts = None, []
+    if lines is not None and columns is not None:
+        size = _size(lines, columns)
+        doubts += [] if size else [f"{lines:.0f} × {columns:.0f} pixels are not a film's size"]
+    if microns is not None and not plausible_spacing(microns / 1000):
+        doubts.append(f"{microns:g} µm are not a film's resolution")
+        microns = None
     overlay = re.search(r"\b(NON[ _-]?)?OVERLAY\b", words, re.IGNORECASE)
     return FilmEntry(
-        lines=_whole(words, "LINES"),
-        columns=_whole(words, "PIXELS_PER_LINE"),
+        lines=size[0] if size else None,
+        columns=size[1] if size else None,
         bits=_whole(words, "BITS_PER_PIXEL"),
-        microns=microns if plausible else None,
+        microns=microns,
         overlay=None if overlay is None else overlay[1] is None,
+        doubts=tuple(doubts),
     )
+
+
+def _size(lines: float, columns: float) -> tuple[int, int] | None:
+    """Whole rows and columns that a film can have, else None."""
+    if not (lines.is_integer() and columns.is_integer() and plausible_size(int(lines), int(columns))):
+        return None
+    return int(lines), int(columns)
 
 
 def _number(words: str, key: str) -> float | None:

@@ -17,6 +17,7 @@ from mammoview.errors import UnreadableScan
 from mammoview.readers import placing, presentation
 from mammoview.readers.dicom_pixels import Stored, read_header, read_stored, recognises
 from mammoview.readers.guard import not_blank, shown, unreadable_as
+from mammoview.readers.limits import plausible_spacing
 
 __all__ = ["files_within", "open_case", "open_folder", "pseudonym", "read_film", "recognises"]
 
@@ -24,6 +25,7 @@ _PROJECTIONS = frozenset({"", "MG", "CR", "DX", "RG", "OT", "SC"})
 """Modalities (0008,0060) under which mammograms are kept; anything but MG is remarked upon."""
 
 _MOST_FILES = 20_000
+_MOST_MAGNIFIED = 5.0
 
 _VIEW_CODES = {
     "399162004": View.CC,
@@ -130,7 +132,8 @@ def read_film(path: Path, given: Given) -> Mammogram:
 
 
 def _mammogram(stored: Stored, path: Path, given: Given) -> Mammogram:
-    name, header = shown(path), stored.header
+    header = stored.header
+    name = pseudonym(header, path)  # warnings are exported, and a file's name may name the patient
     pixels, remarks = presentation.grey(stored)
     not_blank(pixels, name)
     spacing, spacing_source, doubts = _spacing(header, given)
@@ -140,7 +143,7 @@ def _mammogram(stored: Stored, path: Path, given: Given) -> Mammogram:
     said = (*remarks, *doubts, *missing, *_remarks(header, given))
     return Mammogram(
         pixels=pixels,
-        source=pseudonym(header, path),
+        source=name,
         laterality=given.laterality or _side(header),
         view=given.view or _view(header),
         spacing_mm=spacing,
@@ -193,36 +196,50 @@ def _view(header: Dataset) -> View | None:
 
 def _spacing(header: Dataset, given: Given) -> tuple[tuple[float, float] | None, str, tuple[str, ...]]:
     """Millimetres down and across, where they come from, and remarks; PS3.3 10.7.1.3."""
-    if given.spacing_mm:
+    if given.spacing_mm is not None:
         return (given.spacing_mm, given.spacing_mm), "given by the reader", ()
+    spacing, source = _stated_spacing(header)
+    if spacing and not all(map(plausible_spacing, spacing)):
+        down, across = spacing
+        said = f"its spacing of {down:g} × {across:g} mm per pixel is not a mammogram's; give its millimetres"
+        return None, "", (said,)
+    return spacing, source, () if spacing else ("it does not say its millimetres per pixel; give them",)
+
+
+def _stated_spacing(header: Dataset) -> tuple[tuple[float, float] | None, str]:
+    """Millimetres down and across as the file has them, and by which of its attributes."""
     measures = _within(header, "SharedFunctionalGroupsSequence", "PixelMeasuresSequence")
     pixel = _pair(header.get("PixelSpacing")) or _pair(measures.get("PixelSpacing"))
     detector = _pair(header.get("ImagerPixelSpacing"))
     calibration = _word(header, "PixelSpacingCalibrationType")
     if pixel and (calibration or detector is None or pixel != detector):
-        return pixel, f"DICOM Pixel Spacing, {calibration.lower() or 'calibration unstated'}", ()
+        return pixel, f"DICOM Pixel Spacing, {calibration.lower() or 'calibration unstated'}"
     if detector:
-        factor = _positive(header.get("EstimatedRadiographicMagnificationFactor"))
+        factor = _magnification(header.get("EstimatedRadiographicMagnificationFactor"))
         divided = f", divided by the magnification {factor:g}" if factor else ""
         down, across = (mm / (factor or 1.0) for mm in detector)
-        return (down, across), f"DICOM Imager Pixel Spacing, at the detector{divided}", ()
-    return None, "", ("it does not say its millimetres per pixel; give them",)
+        return (down, across), f"DICOM Imager Pixel Spacing, at the detector{divided}"
+    return None, ""
 
 
 def _pair(value: Any) -> tuple[float, float] | None:
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
         return None
-    down, across = (_positive(mm) for mm in value)
-    return (down, across) if down and across else None
+    down, across = (_number(mm) for mm in value)
+    return None if down is None or across is None else (down, across)
 
 
-def _positive(value: Any) -> float | None:
-    """A number that a length or a magnification can have, else None."""
+def _number(value: Any) -> float | None:
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        return float(value)
+    except (OverflowError, TypeError, ValueError):
         return None
-    return number if 0.001 <= number <= 100 else None
+
+
+def _magnification(value: Any) -> float | None:
+    """Source to detector over source to breast, if it is one that a mammography unit can have."""
+    factor = _number(value)
+    return factor if factor is not None and 1 <= factor <= _MOST_MAGNIFIED else None
 
 
 def _remarks(header: Dataset, given: Given) -> Iterator[str]:

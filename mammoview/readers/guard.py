@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,16 @@ from numpy.typing import NDArray
 
 from mammoview.errors import MammoviewError, UnreadableScan
 
-__all__ = ["LARGEST_FILE", "head", "not_blank", "regular", "shown", "unreadable_as"]
+__all__ = [
+    "LARGEST_FILE",
+    "check_links",
+    "head",
+    "inside",
+    "not_blank",
+    "regular",
+    "shown",
+    "unreadable_as",
+]
 
 LARGEST_FILE = 4 * 1024**3
 """Bytes; a tomosynthesis series in one file stays below it."""
@@ -22,6 +32,40 @@ def shown(path: Path) -> str:
     """The file's name, fit to stand in a sentence: printable, and no longer than 100 characters."""
     name = "".join(c if c.isprintable() else "?" for c in path.name) or "the path"
     return name if len(name) <= 100 else f"{name[:60]}…{name[-39:]}"
+
+
+def inside(path: Path, within: Path | None) -> bool:
+    """Whether a path, its links followed, lies in a folder or is it; always where no folder is given."""
+    if within is None:
+        return True
+    try:
+        return path.resolve().is_relative_to(within.resolve())
+    except (OSError, RuntimeError, ValueError):
+        return False
+
+
+def check_links(path: Path, within: Path) -> None:
+    """Refuse a case that lies outside a folder or has a link that leads out of it.
+
+    A file's case is all that lies beside it, a folder's all that lies below it.
+
+    Raises
+    ------
+    UnreadableScan
+    """
+    case = path if path.is_dir() else path.parent
+    if not (inside(path, within) and all(inside(link, within) for link in _links(case, path.is_dir()))):
+        raise UnreadableScan(
+            f"{shown(path)}: it leads out of the folder that may be read here; keep the whole case inside it"
+        )
+
+
+def _links(folder: Path, below: bool) -> Iterator[Path]:
+    for at, folders, files in os.walk(folder):
+        entries = (Path(at) / name for name in (*folders, *files))
+        yield from (entry for entry in entries if entry.is_symlink())
+        if not below:
+            return
 
 
 def regular(path: Path) -> Path:

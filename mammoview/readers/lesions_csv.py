@@ -6,8 +6,10 @@ Boxes and circles are not outlines: they come as rectangles and as polygons of 3
 from __future__ import annotations
 
 import csv
+import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -15,8 +17,9 @@ from typing import Final
 import numpy as np
 
 from mammoview.domain import Film, Given, Laterality, LesionType, Mammogram, Outline, Pathology, View
-from mammoview.errors import UnusableDataset
+from mammoview.errors import UnreadableScan, UnusableDataset
 from mammoview.readers import raster
+from mammoview.readers.limits import LONGEST_EDGE, check_size, check_spacing
 
 __all__ = ["AnnotatedFilm", "open_dataset"]
 
@@ -53,20 +56,50 @@ def open_dataset(folder: Path) -> tuple[AnnotatedFilm, ...]:
     Raises
     ------
     UnusableDataset
-        The folder is laid out otherwise, or its table lacks a column.
+        The folder is laid out otherwise, its table is no csv file in UTF-8, or a row of it lacks a column
+        or holds what cannot be; the message names the table and the row.
     """
     table = folder / "lesions.csv"
     if not table.is_file() or not (folder / "images").is_dir():
         raise UnusableDataset(f"{folder}: expected a folder with images/ and lesions.csv")
-    rows = defaultdict(list)
-    with table.open(newline="", encoding="utf-8") as lines:
-        for row in csv.DictReader(lines):
-            rows[row.get("image", "")].append(row)
+    films: dict[str, list[dict[str, str]]] = defaultdict(list)
+    make: Callable[[Path, list[dict[str, str]]], AnnotatedFilm] = _cbis
+    for number, row in _rows(table):
+        make = _mias if "radius" in row else _cbis
+        with _stating(f"{table}, row {number}"):
+            make(folder / "images" / row["image"], [row])  # so that what is wrong is told of its own row
+            films[row["image"]].append(row)
+    if not films:
+        raise UnusableDataset(f"{table}: it names no film; give one row for each lesion")
+    return tuple(make(folder / "images" / name, lesions) for name, lesions in sorted(films.items()))
+
+
+def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows below the header with their numbers, counted from 1 with the header."""
+    number = 1
     try:
-        make = _mias if "radius" in next(iter(rows.values()))[0] else _cbis
-        return tuple(make(folder / "images" / name, lesions) for name, lesions in sorted(rows.items()))
-    except (KeyError, ValueError, StopIteration) as error:
-        raise UnusableDataset(f"{table}: a column is missing or holds no number ({error})") from error
+        with table.open(newline="", encoding="utf-8-sig") as lines:
+            for number, row in enumerate(csv.DictReader(lines), start=2):
+                if None in row or None in row.values():
+                    raise UnusableDataset(
+                        f"{table}, row {number}: it has not as many fields as the header; mend the row"
+                    )
+                yield number, row
+    except (csv.Error, OSError, UnicodeDecodeError) as error:
+        raise UnusableDataset(
+            f"{table}: after row {number} it cannot be read as a csv file in UTF-8 ({error}); save it as one"
+        ) from error
+
+
+@contextmanager
+def _stating(row: str) -> Iterator[None]:
+    """Tell in which row a value is missing or cannot be used."""
+    try:
+        yield
+    except KeyError as error:
+        raise UnusableDataset(f"{row}: the column {error} is missing; add it") from error
+    except (IndexError, OverflowError, TypeError, UnreadableScan, ValueError) as error:
+        raise UnusableDataset(f"{row}: a value is missing or cannot be used ({error}); mend it") from error
 
 
 def _cbis(path: Path, rows: list[dict[str, str]]) -> AnnotatedFilm:
@@ -74,6 +107,8 @@ def _cbis(path: Path, rows: list[dict[str, str]]) -> AnnotatedFilm:
     known = bool(first["rows"])
     size = (int(first["rows"]), int(first["columns"])) if known else UNKNOWN_SIZE
     spacing = float(first["um_per_pixel"]) / 1000 if known else UNKNOWN_MM
+    check_size(*size, "rows and columns")
+    check_spacing(spacing, "um_per_pixel")
     laterality, view = Laterality(first["laterality"][0]), View(first["view"])
     given = Given(laterality, view, spacing, size)
     scale = np.array(size) / SQUASHED
@@ -83,7 +118,7 @@ def _cbis(path: Path, rows: list[dict[str, str]]) -> AnnotatedFilm:
 
 
 def _box(row: Mapping[str, str], scale: np.ndarray[tuple[int], np.dtype[np.float64]], number: int) -> Outline:
-    y, x, height, width = (float(row[k]) for k in ("y", "x", "height", "width"))
+    y, x, height, width = (_length(row, k) for k in ("y", "x", "height", "width"))
     corners = np.array([(y, x), (y, x + width), (y + height, x + width), (y + height, x)])
     return Outline(
         corners * scale - 0.5,
@@ -105,12 +140,12 @@ def _mias(path: Path, rows: list[dict[str, str]]) -> AnnotatedFilm:
 
 def _circle(row: Mapping[str, str], number: int) -> Outline:
     turn = np.linspace(0, 2 * np.pi, 32, endpoint=False)
-    radius = float(row["radius"])
+    radius = _length(row, "radius")
     points = np.stack([np.sin(turn), np.cos(turn)], axis=1) * radius
     kind = LesionType.CALCIFICATION if row["abnormality"] == "CALC" else LesionType.MASS
     pathology = SEVERITIES.get(row["severity"])
     return Outline(
-        points + np.array([float(row["row"]), float(row["column"])]),
+        points + np.array([_length(row, "row"), _length(row, "column")]),
         lesion_type=kind,
         description=row["abnormality"],
         pathology=pathology,
@@ -130,6 +165,14 @@ def _annotated(
         return replace(raster.read_film(path, given), outlines=outlines, facts=dict(facts))
 
     return AnnotatedFilm(Film(path.stem, given.laterality, given.view, read), patient, normal)
+
+
+def _length(row: Mapping[str, str], column: str) -> float:
+    """A place or an extent on a film, in pixels."""
+    length = float(row[column])
+    if not (math.isfinite(length) and 0 <= length <= LONGEST_EDGE):
+        raise ValueError(f"{column} is {row[column][:20]}")
+    return length
 
 
 def _number(text: str) -> int | None:

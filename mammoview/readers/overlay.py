@@ -20,6 +20,8 @@ _LARGEST = 8 * 1024 * 1024  # bytes; the chain of a whole film's border has 30,0
 _STEPS = np.array([(-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1)], np.float64)
 """(row, column) of chain codes 0 N, 1 NE, 2 E, 3 SE, 4 S, 5 SW, 6 W, 7 NW; rows grow downward."""
 _FEWEST_POINTS = 3
+_MOST_OUTLINES = 200
+"""Of one film; the most in DDSM are some tens."""
 _PATHOLOGY = {member.name: member for member in Pathology}
 
 
@@ -75,19 +77,45 @@ def read_overlay(path: Path) -> tuple[Outline, ...]:
 def read_annotation(path: Path) -> Annotation:
     """As `read_overlay`, with a warning for each defect of the file that was survived."""
     try:
-        text = head(path, _LARGEST).decode("latin-1")
+        text = head(path, _LARGEST + 1).decode("latin-1")
     except UnreadableScan as error:
         raise UnreadableOutlines(str(error)) from None
     name = shown(path)
-    blocks = re.split(r"^\s*ABNORMALITY\b", text, flags=re.IGNORECASE | re.MULTILINE)[1:] or [text]
+    _check_extent(text, name)
+    before, *blocks = re.split(r"^[ \t]*ABNORMALITY\b", text, flags=re.IGNORECASE | re.MULTILINE)
+    blocks = blocks or [text]
     read = [_abnormality(block, number, name) for number, block in enumerate(blocks, 1)]
     outlines = tuple(outline for found, _ in read for outline in found)
-    warnings = tuple(warning for _, warned in read for warning in warned)
+    warnings = (*_missing(before, len(blocks), name), *(warning for _, warned in read for warning in warned))
     if not outlines:
         raise UnreadableOutlines(
             f"{name}: there is no outline in it; choose the .OVERLAY that came with the film"
         )
     return Annotation(outlines, warnings, name)
+
+
+def _check_extent(text: str, name: str) -> None:
+    """Refuse more text, abnormalities or outlines than any film has, before they are parsed."""
+    if len(text) > _LARGEST:
+        raise UnreadableOutlines(
+            f"{name}: the file is larger than the outlines of any film; get it again from where it came"
+        )
+    starts = re.finditer(r"^[ \t]*(?:ABNORMALITY|(BOUNDARY|CORE))\b", text, re.IGNORECASE | re.MULTILINE)
+    drawn = [start[1] is not None for start in starts]
+    most = max(sum(drawn), len(drawn) - sum(drawn))
+    if most > _MOST_OUTLINES:
+        raise UnreadableOutlines(
+            f"{name}: it has {most} abnormalities or outlines, more than the {_MOST_OUTLINES} that a film "
+            "may have; check that it is the .OVERLAY that came with the film"
+        )
+
+
+def _missing(before: str, found: int, name: str) -> tuple[str, ...]:
+    """A warning where the file's first lines promise more abnormalities than follow."""
+    promised = _word(before, "TOTAL_ABNORMALITIES")
+    if not promised.isdecimal() or int(promised) <= found:
+        return ()
+    return (f"{name}: it promises {promised} abnormalities and has {found}",)
 
 
 def _abnormality(block: str, number: int, name: str) -> tuple[list[Outline], list[str]]:
@@ -103,8 +131,12 @@ def _abnormality(block: str, number: int, name: str) -> tuple[list[Outline], lis
         abnormality=number,
     )
     outlines, warnings = [], []
-    for core, chain in _chains(block):
+    for core, chain, ended in _chains(block):
         vertices = _vertices(chain)
+        if not ended:
+            warnings.append(
+                f"{name}: an outline of abnormality {number} lacks its closing # and may be cut short"
+            )
         if vertices is None:
             warnings.append(f"{name}: an outline of abnormality {number} is damaged and is left out")
         else:
@@ -116,7 +148,7 @@ def _abnormality(block: str, number: int, name: str) -> tuple[list[Outline], lis
 
 
 def _word(block: str, key: str) -> str:
-    found = re.search(rf"^\s*{key}[ \t]+(\S+)", block, re.IGNORECASE | re.MULTILINE)
+    found = re.search(rf"^[ \t]*{key}[ \t]+(\S+)", block, re.IGNORECASE | re.MULTILINE)
     return found[1].upper()[:40] if found else ""
 
 
@@ -127,7 +159,7 @@ def _rating(block: str, key: str, least: int) -> int | None:
 
 def _lesion_types(block: str) -> list[tuple[LesionType, str]]:
     """The type and the words of each LESION_TYPE line."""
-    lines = re.findall(r"^\s*LESION_TYPE[ \t]+(\w+)([^\r\n]*)", block, re.IGNORECASE | re.MULTILINE)
+    lines = re.findall(r"^[ \t]*LESION_TYPE[ \t]+(\w+)([^\r\n]*)", block, re.IGNORECASE | re.MULTILINE)
     known = {member.name: member for member in LesionType}
     return [(known.get(kind.upper(), LesionType.OTHER), _described(words)) for kind, words in lines]
 
@@ -144,12 +176,13 @@ def _description(types: list[tuple[LesionType, str]]) -> str:
     return "; ".join([first[1], *(f"{kind.value} {words}".strip() for kind, words in others)])
 
 
-def _chains(block: str) -> Iterator[tuple[bool, list[str]]]:
-    """Whether it is a core, and the numbers as words, of each outline."""
-    parts = re.split(r"^\s*(BOUNDARY|CORE)\b", block, flags=re.IGNORECASE | re.MULTILINE)
+def _chains(block: str) -> Iterator[tuple[bool, list[str], bool]]:
+    """Whether it is a core, the numbers as words, and whether its end is marked, of each outline."""
+    parts = re.split(r"^[ \t]*(BOUNDARY|CORE)\b", block, flags=re.IGNORECASE | re.MULTILINE)
     for kind, rest in zip(parts[1::2], parts[2::2], strict=True):
         chain = re.match(r"[\s\d.+-]*", rest)
-        yield kind.upper() == "CORE", chain[0].split() if chain else []
+        end = chain.end() if chain else 0
+        yield kind.upper() == "CORE", rest[:end].split(), rest[end : end + 1] == "#"
 
 
 def _vertices(chain: list[str]) -> NDArray[np.float64] | None:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mammoview.domain import REFERENCE_MM, Outline
-from mammoview.errors import UnreadableOutlines
+from mammoview.errors import UnreadableOutlines, UnreadableScan
 from mammoview.readers.guard import shown
-from mammoview.readers.limits import check_size
+from mammoview.readers.limits import check_size, plausible_spacing
 from mammoview.readers.overlay import read_annotation
 
 __all__ = ["at_true_size", "coarser_sampling", "drawn_on"]
@@ -50,12 +50,24 @@ def coarser_sampling(
     """Distance in mm of the samples that a resized film really holds; None if nothing was lost.
 
     An unknown spacing is taken as the reference's, as everything downstream does.
+
+    Raises
+    ------
+    UnreadableScan
+        If the true size leaves samples so far apart that they are no mammogram's.
     """
     shrunk = [max(1.0, true / held) for true, held in zip(size, stored, strict=True)]
     down, across = (
         mm * factor for mm, factor in zip(spacing_mm or (REFERENCE_MM, REFERENCE_MM), shrunk, strict=True)
     )
-    return None if shrunk == [1.0, 1.0] else (down, across)
+    if shrunk == [1.0, 1.0]:
+        return None
+    if not (plausible_spacing(down) and plausible_spacing(across)):
+        raise UnreadableScan(
+            f"A film of {size[0]} × {size[1]} pixels that is stored as {stored[0]} × {stored[1]} has samples "
+            f"{down:g} × {across:g} mm apart, which is no mammogram's: check its true size and its spacing"
+        )
+    return down, across
 
 
 def drawn_on(path: Path, shape: tuple[int, int], name: str) -> tuple[tuple[Outline, ...], tuple[str, ...]]:

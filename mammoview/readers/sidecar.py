@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from mammoview.domain import Given, Laterality, View
 from mammoview.errors import UnreadableScan
 from mammoview.readers.guard import head, shown
-from mammoview.readers.limits import check_size
+from mammoview.readers.limits import COARSEST_MM, FINEST_MM, check_size, plausible_spacing
 
 __all__ = ["beside", "completed", "read_sidecar"]
 
@@ -36,7 +35,7 @@ def completed(given: Given, film: Path) -> Given:
         given,
         laterality=given.laterality or said.laterality,
         view=given.view or said.view,
-        spacing_mm=given.spacing_mm or said.spacing_mm,
+        spacing_mm=said.spacing_mm if given.spacing_mm is None else given.spacing_mm,
         as_size=given.as_size or said.as_size,
         outlines=given.outlines or said.outlines,
     )
@@ -72,7 +71,7 @@ def read_sidecar(path: Path) -> Given:
         if entries.get(name) is not None:
             try:
                 said[name] = reader(entries[name])
-            except (AttributeError, KeyError, OSError, TypeError, ValueError):
+            except (AttributeError, KeyError, OSError, OverflowError, TypeError, ValueError):
                 raise UnreadableScan(
                     f"{shown(path)}: {name} must be {_EXPECTED[name]}; mend the sidecar"
                 ) from None
@@ -82,7 +81,8 @@ def read_sidecar(path: Path) -> Given:
 _EXPECTED = {
     "laterality": "L or R",
     "view": "one of " + ", ".join(View),
-    "spacing_mm": "the millimetres per pixel of the film at its true size, such as 0.05",
+    "spacing_mm": "the millimetres per pixel of the film at its true size, "
+    f"{FINEST_MM:g} to {COARSEST_MM:g}, such as 0.05",
     "as_size": "the film's true size as [rows, columns]",
     "outlines": "the name of an .OVERLAY file that lies in the sidecar's own folder",
 }
@@ -109,7 +109,7 @@ def _number(value: object) -> float:
 
 def _spacing(value: object) -> float:
     spacing = _number(value)
-    if not (math.isfinite(spacing) and 0.001 <= spacing <= 10):
+    if not plausible_spacing(spacing):
         raise ValueError(spacing)
     return spacing
 

@@ -206,3 +206,26 @@ def test_each_region_of_a_mask_has_its_outline_and_holes_have_none() -> None:
     mask[95, 5] = True  # a stray dot
     lines = cbis.outlines_of_mask(mask, (100, 100))
     assert [np.rint(line.mean(axis=0)).tolist() for line in lines] == [[30, 30], [70, 70]]
+
+
+def test_nothing_above_the_folder_that_may_be_read_is_searched(tree: Path) -> None:
+    """A film's series is named by a csv file outside the folder, and that film has another file there."""
+    allowed = tree / "allowed"
+    allowed.mkdir()
+    original = next(path for path in sorted(tree.rglob("*.dcm")) if cbis.recognises(path))
+    copy = allowed / "copy.dcm"
+    copy.write_bytes(original.read_bytes())
+    assert cbis.recognises(copy)
+    assert not cbis.recognises(copy, allowed)
+    (film,) = open_case(copy, Given(), allowed)
+    assert film.source.startswith("DICOM-")
+
+
+def test_a_link_out_of_the_folder_that_may_be_read_is_refused(tree: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.csv"
+    outside.write_text(HEADERS["mass"])
+    assert open_case(tree, Given(), tree)
+    (tree / "mass_linked.csv").symlink_to(outside)
+    with pytest.raises(UnreadableScan, match="leads out of the folder"):
+        open_case(tree, Given(), tree)
+    assert open_case(tree)

@@ -20,7 +20,7 @@ from mammoview.readers import ddsm, ddsm_sheet
 from mammoview.readers.ddsm_ics import read_ics
 from mammoview.readers.ljpeg import FirstRow, encode
 from mammoview.readers.optical_density import digitiser_of, to_pixels
-from mammoview.readers.overlay import read_annotation
+from mammoview.readers.overlay import read_annotation, read_overlay
 
 ROWS, COLUMNS = 120, 80
 VIEWS = ("LEFT_CC", "LEFT_MLO", "RIGHT_CC", "RIGHT_MLO")
@@ -454,6 +454,79 @@ def test_given_outlines_replace_those_of_the_case_and_belong_to_one_film(case, t
     assert read_one(left_cc(case), given).outlines[0].box() == (60, 10, 68, 20)
     with pytest.raises(UnreadableOutlines, match="name the film"):
         ddsm.open_case(case, given)
+
+
+@pytest.mark.parametrize("microns", ["0", "1", "9.9", "1001", "100000"])
+def test_a_resolution_that_no_film_has_is_not_used_and_said(case, microns):
+    rewrite_ics(case, "RESOLUTION 50", f"RESOLUTION {microns}")
+    film = read_one(left_cc(case))
+    assert film.spacing_source.startswith("resolution of LUMISYS")
+    assert any("are not a film's resolution" in warning for warning in film.warnings)
+
+
+@pytest.mark.parametrize("lines", ["0", "1", "999999999"])
+def test_a_size_that_no_film_has_is_not_used_and_said(case, lines):
+    rewrite_ics(case, "LEFT_CC LINES 120", f"LEFT_CC LINES {lines}")
+    film = read_one(left_cc(case))
+    assert film.pixels.shape == (ROWS, COLUMNS)
+    assert any("are not a film's size" in warning for warning in film.warnings)
+
+
+def test_a_conversion_far_from_its_true_size_has_no_spacing(half_size):
+    rewrite_ics(half_size, "LEFT_CC LINES 120 PIXELS_PER_LINE 80", "LEFT_CC LINES 12000 PIXELS_PER_LINE 8000")
+    film = read_one(half_size / "C_0001_1.LEFT_CC.png")
+    assert film.spacing_mm is None
+    assert any("no mammogram's spacing" in warning for warning in film.warnings)
+
+
+@pytest.mark.parametrize("filler", ["\n", " ", "\t", "\r\n", " \n"])
+def test_blanks_without_end_cost_nothing(tmp_path, filler):
+    many = filler * (2_000_000 // len(filler))
+    assert read_overlay(overlay_text(tmp_path, OVERLAY + many))
+    assert read_overlay(overlay_text(tmp_path, many + "\n" + OVERLAY))
+    described = tmp_path / "C-0001-1.ics"
+    described.write_text("DENSITY 3" + filler * 30_000 + "x\n" + ICS.replace("DENSITY 3\n", ""))
+    assert read_ics(described).digitiser == "LUMISYS LASER"
+
+
+def chained(outlines: int) -> str:
+    return OVERLAY.replace(
+        f"TOTAL_OUTLINES 1\nBOUNDARY\n{RECTANGLE}\n",
+        f"TOTAL_OUTLINES {outlines}\n" + f"BOUNDARY\n{RECTANGLE}\n" * outlines,
+    )
+
+
+def test_more_outlines_than_a_film_has_are_refused_and_the_film_is_shown(case):
+    overlay = case / "C_0001_1.LEFT_CC.OVERLAY"
+    overlay.write_text(chained(200))
+    assert len(read_one(left_cc(case)).outlines) == 200
+    overlay.write_text(chained(201))
+    film = read_one(left_cc(case))
+    assert not film.outlines
+    assert any("more than the 200" in warning for warning in film.warnings)
+
+
+def test_more_abnormalities_than_a_film_has_are_refused(tmp_path):
+    with pytest.raises(UnreadableOutlines, match="more than the 200"):
+        read_annotation(overlay_text(tmp_path, OVERLAY + "ABNORMALITY 2\n" * 200))
+
+
+def test_an_enormous_overlay_is_refused_rather_than_read_in_part(tmp_path):
+    with pytest.raises(UnreadableOutlines, match="larger than the outlines of any film"):
+        read_annotation(overlay_text(tmp_path, OVERLAY + "\n" * (8 * 1024 * 1024)))
+
+
+def test_an_outline_that_may_be_cut_short_is_warned_of(tmp_path):
+    (warning,) = read_annotation(overlay_text(tmp_path, OVERLAY.replace("#", ""))).warnings
+    assert "lacks its closing #" in warning
+    assert ".OVERLAY" in warning
+
+
+def test_fewer_abnormalities_than_promised_are_warned_of(tmp_path):
+    text = OVERLAY.replace("TOTAL_ABNORMALITIES 1", "TOTAL_ABNORMALITIES 3")
+    (warning,) = read_annotation(overlay_text(tmp_path, text)).warnings
+    assert "promises 3 abnormalities and has 1" in warning
+    assert ".OVERLAY" in warning
 
 
 @pytest.mark.parametrize("content", [b"", b"\0\xff" * 500, b"TOTAL_ABNORMALITIES 0\n"])

@@ -397,3 +397,24 @@ def test_the_published_test_pattern_says_its_calibrated_millimetres(films: Path)
     assert "fiducial" in film.spacing_source
     assert (film.laterality, film.view) == (Laterality.RIGHT, View.CC)
     assert film.warnings == ()
+
+
+@pytest.mark.parametrize("mm", ["0", "-0.1", "nan", "inf", "10", "100", "1e-5"])
+@pytest.mark.parametrize("keyword", ["PixelSpacing", "ImagerPixelSpacing"])
+def test_a_spacing_that_no_mammogram_has_is_not_used(
+    write_dicom: Any, ramp: Any, keyword: str, mm: str
+) -> None:
+    film = only(write_dicom(ramp, **{keyword: [0.125, 0.25]}))
+    assert film.spacing_mm == (0.125, 0.25)
+    path = write_dicom(ramp, **{keyword: [0.125, 0.25]})
+    stated, wanted = b"0.125\\0.25", f"0.1\\{mm}".encode()
+    path.write_bytes(path.read_bytes().replace(stated, wanted.ljust(len(stated))))
+    film = only(path)
+    assert film.spacing_mm is None
+    assert any("give its millimetres" in warning for warning in film.warnings)
+
+
+def test_warnings_do_not_tell_the_name_of_the_file(write_dicom: Any, ramp: Any, tmp_path: Path) -> None:
+    film = only(write_dicom(ramp, tmp_path / "DOE_JANE_1954.dcm", BurnedInAnnotation="YES"))
+    assert len(film.warnings) >= 2
+    assert all(warning.startswith(film.source) and "DOE" not in warning for warning in film.warnings)

@@ -1,0 +1,113 @@
+"""A table of annotated films is read whole, or refused in a sentence that names its row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mammoview.domain import Laterality
+from mammoview.errors import UnusableDataset
+from mammoview.readers.lesions_csv import open_dataset
+
+CBIS = {
+    "image": "a.jpg",
+    "patient_id": "P_1",
+    "laterality": "LEFT",
+    "view": "CC",
+    "x": "70",
+    "y": "402",
+    "width": "105",
+    "height": "81",
+    "pathology": "MALIGNANT",
+    "birads": "4",
+    "subtlety": "4",
+    "density": "3",
+    "mass_shape": "OVAL",
+    "mass_margins": "SPICULATED",
+    "rows": "4808",
+    "columns": "3024",
+    "um_per_pixel": "50.0",
+    "digitizer": "LUMISYS LASER",
+}
+MIAS = {
+    "image": "mdb001.png",
+    "patient_id": "mias_001",
+    "tissue": "G",
+    "abnormality": "CIRC",
+    "severity": "B",
+    "column": "535",
+    "row": "599",
+    "radius": "197",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "images").mkdir()
+    return tmp_path
+
+
+def written(folder: Path, *rows: dict[str, str]) -> Path:
+    lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows)]
+    (folder / "lesions.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_lesions_of_one_film_come_together(folder: Path) -> None:
+    (film,) = open_dataset(written(folder, CBIS, CBIS))
+    assert film.film.laterality is Laterality.LEFT
+    assert film.patient == "P_1"
+    assert not film.normal
+
+
+@pytest.mark.parametrize("usual", [CBIS, MIAS])
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "1e300", "", "four"])
+def test_a_place_or_extent_off_every_film_is_refused(folder: Path, usual: dict[str, str], value: str) -> None:
+    for column in {"x", "y", "width", "height", "row", "column"} & set(usual):
+        with pytest.raises(UnusableDataset, match=r"lesions\.csv, row 3: "):
+            open_dataset(written(folder, usual, {**usual, column: value}))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("um_per_pixel", value) for value in ("0", "-50", "nan", "inf", "1e-3", "5000", "")]
+    + [("rows", value) for value in ("0", "-4808", "1000000000", "9" * 5000, "4808.5")]
+    + [("laterality", ""), ("laterality", "X"), ("view", "")],
+)
+def test_what_no_film_can_have_is_refused(folder: Path, column: str, value: str) -> None:
+    with pytest.raises(UnusableDataset, match=r"lesions\.csv, row 3: "):
+        open_dataset(written(folder, CBIS, {**CBIS, column: value}))
+
+
+def test_a_short_row_is_refused(folder: Path) -> None:
+    written(folder, CBIS)
+    with (folder / "lesions.csv").open("a") as table:
+        table.write("b.jpg,P_2\n")
+    with pytest.raises(UnusableDataset, match="row 3: it has not as many fields"):
+        open_dataset(folder)
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["Müller\n".encode("latin-1"), bytes(range(128, 256)) * 40, b"x" * 200_000],
+    ids=["latin-1", "binary", "field"],
+)
+def test_a_file_that_is_no_csv_in_utf8_is_refused(folder: Path, more: bytes) -> None:
+    written(folder, CBIS)
+    with (folder / "lesions.csv").open("ab") as table:
+        table.write(more)
+    with pytest.raises(UnusableDataset, match=r"lesions\.csv: after row \d+ it cannot be read"):
+        open_dataset(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"image,patient_id\n"])
+def test_a_table_without_films_is_refused(folder: Path, content: bytes) -> None:
+    (folder / "lesions.csv").write_bytes(content)
+    with pytest.raises(UnusableDataset, match="names no film"):
+        open_dataset(folder)
+
+
+def test_a_missing_column_is_named(folder: Path) -> None:
+    with pytest.raises(UnusableDataset, match="row 2: the column 'digitizer' is missing"):
+        open_dataset(written(folder, {name: text for name, text in CBIS.items() if name != "digitizer"}))
