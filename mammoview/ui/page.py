@@ -23,11 +23,12 @@ def main() -> None:
     panels.banner()
     with panels.told():
         reader = session.of_this_reader()
-        film = sidebar.choose_film(reader)
-        if film is None:
-            st.info("Choose a case on the left to begin.")
-        else:
-            show(reader, film)
+        with reader.lock:
+            film = sidebar.choose_film(reader)
+            if film is None:
+                st.info("Choose a case on the left to begin.")
+            else:
+                show(reader, film)
 
 
 def show(reader: Session, film: int) -> None:
@@ -48,7 +49,7 @@ def show(reader: Session, film: int) -> None:
     with evidence:
         if assessment is not None:
             panels.findings(assessment)
-            panels.scorecard(mammogram, assessment)
+            panels.scorecard(mammogram.outlines, reader.agreements(film))
         panels.states(layer_states(mammogram, assessment, failure, reader.running(film)))
     with background:
         panels.facts(mammogram)

@@ -11,7 +11,7 @@ import streamlit as st
 
 from mammoview.domain import Agreement, Assessment, Magnification, Mammogram, ModelCard, Outline
 from mammoview.errors import MammoviewError
-from mammoview.scorecard import SALIENT_SHARE, agreements
+from mammoview.scorecard import SALIENT_SHARE
 from mammoview.ui.log import place_of
 
 __all__ = [
@@ -96,17 +96,16 @@ def findings(assessment: Assessment) -> None:
     )
 
 
-def scorecard(mammogram: Mammogram, assessment: Assessment) -> None:
+def scorecard(outlines: Sequence[Outline], rows: Mapping[Magnification, tuple[Agreement, ...]]) -> None:
     """How well saliency and findings agree with each outline, at each magnification."""
     st.subheader("Agreement with the reader's outlines")
-    if not mammogram.outlines:
+    if not outlines:
         st.markdown("The source has no outline for this film, so there is nothing to compare with.")
         return
-    rows = {each: agreements(assessment, mammogram.outlines, each) for each in assessment.saliency}
     _table(
-        _agreement(rows[each][number], each, mammogram.outlines)
-        for number in range(len(next(iter(rows.values()))))
-        for each in rows
+        _agreement(row, each, outlines)
+        for of_one_outline in zip(*rows.values(), strict=True)
+        for each, row in zip(rows, of_one_outline, strict=True)
     )
     st.caption(
         f"Dice, IoU and distance: the finding nearest to the outline. Tightness: area of the pixels with at "

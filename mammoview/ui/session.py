@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from mammoview.domain import Assessment, Film, LesionType, Mammogram, Progress
+from mammoview.domain import Agreement, Assessment, Film, LesionType, Magnification, Mammogram, Progress
+from mammoview.scorecard import agreements
 from mammoview.ui import uploads
 from mammoview.ui.work import State, Work, line
 
@@ -23,6 +25,7 @@ __all__ = ["Session", "of_this_reader"]
 
 KEPT_FILMS = 4
 _NAME = "mammoview.session"
+_SWEEPING = threading.Lock()
 
 
 @dataclass
@@ -31,10 +34,21 @@ class _Case:
 
     key: Hashable
     films: tuple[Film, ...]
+    number: int
     mammograms: dict[int, Mammogram] = field(default_factory=dict)
     assessments: dict[int, Assessment] = field(default_factory=dict)
+    agreements: dict[int, Mapping[Magnification, tuple[Agreement, ...]]] = field(default_factory=dict)
     failures: dict[int, str] = field(default_factory=dict)
     cancelled: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class _UnderWay:
+    """An assessment, and the film it was started for: its result belongs to no other case."""
+
+    case: _Case
+    film: int
+    work: Work[Assessment]
 
 
 class Session:
@@ -43,19 +57,28 @@ class Session:
     When her page is gone for longer than she may take to return (`server.disconnectedSessionTTL`),
     it ends: work stops, uploads and results are dropped. Streamlit itself forgets a session only when
     the next reader comes or goes.
+
+    Attributes
+    ----------
+    lock
+        Held by the one run of the page's script that may use the session: Streamlit starts the next run
+        while the one before it is still on its way to stopping.
     """
 
     def __init__(self, begin_with_demo: bool = False) -> None:
         self.assess_on_opening = begin_with_demo
-        self.assessed_film: int | None = None
+        self.lock = threading.RLock()
         self._case: _Case | None = None
-        self._work: Work[Assessment] | None = None
+        self._numbers = itertools.count(1)
+        self._under_way: _UnderWay | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._uploaded: tuple[Hashable, tuple[Path, ...]] | None = None
         self._leaving: threading.Timer | None = None
 
     def leave(self) -> None:
-        """Her page is gone: end soon, unless she returns."""
+        """Her page is gone: end soon, unless she returns; till then nobody waits for her work."""
+        if (work := self.work) is not None:
+            line().abandon(work)
         self._leaving = threading.Timer(st.get_option("server.disconnectedSessionTTL"), self.end)
         self._leaving.daemon = True
         self._leaving.start()
@@ -65,14 +88,17 @@ class Session:
         if self._leaving is not None:
             self._leaving.cancel()
             self._leaving = None
+        if (work := self.work) is not None:
+            work.abandoned = False
 
     def end(self) -> None:
         """Stop working and drop everything that was hers."""
-        self.close()
-        self._uploaded = None
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
+        with self.lock:
+            self.close()
+            self._uploaded = None
+            if self._folder is not None:
+                self._folder.cleanup()
+                self._folder = None
 
     @property
     def films(self) -> tuple[Film, ...]:
@@ -81,26 +107,37 @@ class Session:
     @property
     def work(self) -> Work[Assessment] | None:
         """The assessment under way; `assessed_film` is its film."""
-        return self._work
+        under_way = self._under_way
+        return None if under_way is None else under_way.work
+
+    @property
+    def assessed_film(self) -> int | None:
+        under_way = self._under_way
+        return None if under_way is None else under_way.film
+
+    @property
+    def case_number(self) -> int:
+        """Counts the cases that were opened; never that of another case."""
+        return self._present().number
 
     def open(self, key: Hashable, films: Callable[[], tuple[Film, ...]]) -> None:
         """Put a case before the reader; one that is there already stays as it is."""
         if self._case is not None and self._case.key == key:
             return
         self.close()
-        self._case = _Case(key, films())
+        self._case = _Case(key, films(), next(self._numbers))
 
     def close(self) -> None:
         """Put the case away, and stop working on it."""
-        if self._work is not None:
-            self._work.cancel()
-        self._work = None
+        if (work := self.work) is not None:
+            work.cancel()
+        self._under_way = None
         self._case = None
 
     def uploaded(self, key: Hashable, files: Sequence[uploads.Upload]) -> tuple[Path, ...]:
         """The reader's files in a folder of her own, stored once for each `key`."""
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="mammoview-", ignore_cleanup_errors=True)
+            self._folder = uploads.new_folder()
         if self._uploaded is None or self._uploaded[0] != key:
             self._uploaded = None
             self._uploaded = key, uploads.store(files, Path(self._folder.name))
@@ -125,6 +162,16 @@ class Session:
     def assessment(self, index: int) -> Assessment | None:
         return self._present().assessments.get(index)
 
+    def agreements(self, index: int) -> Mapping[Magnification, tuple[Agreement, ...]]:
+        """How an assessed film agrees with its outlines at each magnification; computed once."""
+        case = self._present()
+        if index not in case.agreements:
+            assessment, outlines = case.assessments[index], self.mammogram(index).outlines
+            case.agreements[index] = {
+                each: agreements(assessment, outlines, each) for each in assessment.saliency
+            }
+        return case.agreements[index]
+
     def failure(self, index: int) -> str | None:
         """Why the last assessment of this film gave nothing, in one sentence; None if it did not fail."""
         return self._present().failures.get(index)
@@ -139,24 +186,27 @@ class Session:
     def assess(self, index: int) -> None:
         """Add the film to the line of assessments; nothing happens while another is under way."""
         if self.work is None:
-            self._work = Work(partial(_assess, self.mammogram(index)))
-            self._present().failures.pop(index, None)
-            self._present().cancelled.discard(index)
-            self.assessed_film = index
-            line().add(self._work)
+            case = self._present()
+            work = Work(partial(_assess, self.mammogram(index)))
+            case.failures.pop(index, None)
+            case.cancelled.discard(index)
+            self._under_way = _UnderWay(case, index, work)
+            line().add(work)
 
     def collect(self) -> None:
-        """Keep what the finished work gave."""
-        work, index = self.work, self.assessed_film
-        if work is None or index is None or not work.finished:
+        """Keep what the finished work gave, with the case it was started for."""
+        under_way = self._under_way
+        if under_way is None or not under_way.work.finished:
             return
-        self._work = None
+        self._under_way = None
+        case, index, work = under_way.case, under_way.film, under_way.work
         if work.result is not None:
-            self._present().assessments[index] = work.result
+            case.assessments[index] = work.result
+            case.agreements.pop(index, None)
         elif work.state is State.CANCELLED:
-            self._present().cancelled.add(index)
+            case.cancelled.add(index)
         else:
-            self._present().failures[index] = work.failure
+            case.failures[index] = work.failure
 
     def _present(self) -> _Case:
         if self._case is None:
@@ -167,6 +217,8 @@ class Session:
 def of_this_reader() -> Session:
     """Her session; a new one listens to the address, of which only `case=demo` means anything."""
     if _NAME not in st.session_state:
+        with _SWEEPING:
+            _sweep()
         st.session_state[_NAME] = Session(begin_with_demo=st.query_params.get("case") == "demo")
     return _present()
 
@@ -188,6 +240,12 @@ def _assess(mammogram: Mammogram, progress: Progress) -> Assessment:
     from mammoview.backend import assess  # torch takes seconds to load; a film is shown without it
 
     return assess(mammogram, _suite(), progress=progress)
+
+
+@cache
+def _sweep() -> None:
+    """Once for this process, before its first reader can upload."""
+    uploads.sweep(Path(tempfile.gettempdir()))
 
 
 @cache

@@ -12,6 +12,7 @@ from mammoview.domain import Film, Given, Laterality, View
 from mammoview.errors import BadSetting
 from mammoview.phantom import DEMO_SEED, write_case
 from mammoview.readers import open_case
+from mammoview.readers.limits import COARSEST_MM, FINEST_MM
 from mammoview.ui import uploads
 from mammoview.ui.library import MOST_CASES, Library, meant
 from mammoview.ui.panels import plain, told
@@ -90,7 +91,7 @@ def _open_archive(session: Session, root: Path) -> bool:
         session.close()
         return False
     name = meant(typed, names)
-    session.open((ARCHIVE, name, given), lambda: open_case(Library(root).path(name), given))
+    session.open((ARCHIVE, name, given), lambda: open_case(Library(root).path(name), given, root))
     return True
 
 
@@ -124,7 +125,9 @@ def _given() -> Given:
     with st.expander("What the files do not say"):
         laterality = st.selectbox("Laterality", [None, *Laterality], format_func=_or_as_the_file_says)
         view = st.selectbox("View", [None, *View], format_func=_or_as_the_file_says)
-        spacing = st.number_input("Spacing at true size, mm per pixel", 0.005, 2.0, None, format="%.4f")
+        spacing = st.number_input(
+            "Spacing at true size, mm per pixel", FINEST_MM, COARSEST_MM, None, format="%.4f"
+        )
         st.caption("True size, for a film that was stored resized:")
         rows = st.number_input("Rows", 64, 12_000, None)
         columns = st.number_input("Columns", 64, 12_000, None)
@@ -152,6 +155,7 @@ def _choose_view(session: Session, first: int) -> int | None:
         required=True,
         format_func=lambda index: plain(labels[index]),
         width="stretch",
+        key=f"view of case {session.case_number}",
     )
 
 
@@ -164,7 +168,7 @@ def _label(film: Film) -> str:
 
 @st.fragment(run_every=POLL_S)
 def _progress(session: Session) -> None:
-    with told():
+    with told(), session.lock:
         work, index = session.work, session.assessed_film
         if work is None or index is None or work.finished:
             session.collect()

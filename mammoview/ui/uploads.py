@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -12,7 +15,7 @@ from mammoview.domain import Film, Given
 from mammoview.errors import OversizedScan, UnreadableScan
 from mammoview.readers import open_case
 
-__all__ = ["MOST_BYTES", "MOST_FILES", "Upload", "harmless", "open_files", "store"]
+__all__ = ["MOST_BYTES", "MOST_FILES", "Upload", "harmless", "new_folder", "open_files", "store", "sweep"]
 
 MOST_FILES = 40
 MOST_BYTES = 600_000_000
@@ -36,6 +39,36 @@ def harmless(name: str) -> str:
     last = PurePosixPath(name.replace("\\", "/")).name
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", last).lstrip(".-") or "file"
     return plain if len(plain) <= 100 else plain[:50] + plain[-50:]
+
+
+def new_folder() -> tempfile.TemporaryDirectory[str]:
+    """An empty folder that only this user can read, named by the process that it belongs to."""
+    return tempfile.TemporaryDirectory(prefix=f"mammoview-{os.getpid()}-", ignore_cleanup_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what servers of this user that were killed left in `folder`.
+
+    To be called before this process makes a folder of its own: one that bears its number was left by
+    another process, as happens where a container's server always has the same number.
+    """
+    for left in folder.glob("mammoview-*-*"):
+        number = left.name.split("-")[1]
+        if number.isdecimal() and left.lstat().st_uid == os.getuid() and not _runs_beside(int(number)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _runs_beside(number: int) -> bool:
+    """Whether another process of this number is there."""
+    if number == os.getpid():
+        return False
+    try:
+        os.kill(number, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def store(uploads: Sequence[Upload], folder: Path) -> tuple[Path, ...]:
@@ -80,11 +113,11 @@ def open_files(paths: Sequence[Path], given: Given) -> tuple[Film, ...]:
     if not films:
         raise UnreadableScan("There is no film among these files: choose the films of the case too.")
     if cases:
-        return open_case(cases[0], given)
+        return open_case(cases[0], given, cases[0].parent)
     if len(films) == len(outlines) == 1:
         given = replace(given, outlines=outlines[0])
     elif outlines:
         raise UnreadableScan(
             "Nothing says which film the outlines belong to: choose the case's .ics file too."
         )
-    return tuple(film for path in films for film in open_case(path, given))
+    return tuple(film for path in films for film in open_case(path, given, path.parent))

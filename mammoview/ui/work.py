@@ -43,6 +43,8 @@ class Work(Generic[Result]):
     result : what the task returned, once `state` is DONE
     failure : str
         One sentence, once `state` is FAILED.
+    abandoned : bool
+        Whether its reader's page is gone: then it stops when other work comes after it.
     """
 
     def __init__(self, task: Callable[[Progress], Result]) -> None:
@@ -51,6 +53,7 @@ class Work(Generic[Result]):
         self.what = ""
         self.result: Result | None = None
         self.failure = ""
+        self.abandoned = False
         self._task: Callable[[Progress], Result] | None = task
         self._stop = threading.Event()
 
@@ -110,13 +113,26 @@ class Line:
     def add(self, work: Work[Any]) -> None:
         with self._changed:
             self._waiting.append(work)
+            self._make_way()
             self._changed.notify()
+
+    def abandon(self, work: Work[Any]) -> None:
+        """Nobody looks on any more: go on only as long as no other reader waits for it to end."""
+        with self._changed:
+            work.abandoned = True
+            self._make_way()
 
     def ahead_of(self, work: Work[Any]) -> int:
         """How many pieces of work come before it, the running one among them."""
         with self._changed:
             before = self._waiting[: self._waiting.index(work)] if work in self._waiting else []
             return sum(not other.finished for other in before)
+
+    def _make_way(self) -> None:
+        wanted = [n for n, work in enumerate(self._waiting) if not (work.abandoned or work.finished)]
+        for work in self._waiting[: wanted[-1]] if wanted else ():
+            if work.abandoned:
+                work.cancel()
 
     def _work(self) -> None:
         while True:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from hypothesis import strategies as st
 
 from mammoview.domain import Given
 from mammoview.errors import OversizedScan, UnreadableScan
-from mammoview.ui.uploads import MOST_BYTES, MOST_FILES, harmless, open_files, store
+from mammoview.ui.uploads import MOST_BYTES, MOST_FILES, harmless, new_folder, open_files, store, sweep
 
 
 @dataclass
@@ -89,3 +92,38 @@ def test_files_that_are_not_one_case_say_what_is_missing(
 ) -> None:
     with pytest.raises(UnreadableScan, match=words):
         open_files(store([Sent(name) for name in names], tmp_path), Given())
+
+
+def test_a_case_of_uploads_leads_nowhere_else(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "upload", tmp_path / "secret.csv"
+    folder.mkdir()
+    outside.write_text("patient_id\n")
+    (path,) = store([Sent("film.png")], folder)
+    (folder / "linked.csv").symlink_to(outside)
+    with pytest.raises(UnreadableScan, match="leads out of the folder"):
+        open_files([path], Given())
+
+
+def test_what_a_killed_server_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    names = {
+        f"mammoview-{ended.pid}-left": False,
+        f"mammoview-{os.getpid()}-left-before-a-restart": False,
+        f"mammoview-{os.getppid()}-in-use": True,
+        "mammoview-notes-x": True,
+        "mammoview-": True,
+        f"other-{ended.pid}-x": True,
+    }
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "film.png").write_bytes(b"x")
+    (tmp_path / f"mammoview-{ended.pid}-link").symlink_to(tmp_path / "mammoview-")
+    sweep(tmp_path)
+    assert {name: (tmp_path / name / "film.png").exists() for name in names} == names
+
+
+def test_an_upload_folder_is_named_by_its_process_and_closed_to_others() -> None:
+    with new_folder() as folder:
+        assert Path(folder).name.startswith(f"mammoview-{os.getpid()}-")
+        assert Path(folder).stat().st_mode & 0o077 == 0

@@ -100,6 +100,24 @@ def test_work_cancelled_while_it_waits_is_never_begun() -> None:
     assert begun == []
 
 
+def test_abandoned_work_goes_on_until_another_reader_waits() -> None:
+    queue, gates = Line(), [Gate(), Gate()]
+    left, waiting = (Work[object](gate) for gate in gates)
+    queue.add(left)
+    assert gates[0].entered.wait(5)
+    queue.abandon(left)
+    assert not left.stopping
+    queue.add(waiting)
+    finish(left)
+    assert left.state is State.CANCELLED
+    assert gates[1].entered.wait(5)
+    queue.abandon(waiting)
+    assert not waiting.stopping
+    gates[1].open.set()
+    finish(waiting)
+    assert waiting.state is State.DONE
+
+
 def test_a_known_failure_is_told_in_its_own_words() -> None:
     def without_weights(progress: Progress) -> None:
         raise WeightsMissing("There are no weights in weights/: get them first.")

@@ -1,0 +1,155 @@
+"""What was worked out for one case is never shown with another."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from mammoview.domain import Assessment, Film, Magnification, Mammogram, Progress
+from mammoview.ui import session as sessions
+from mammoview.ui.session import Session
+from mammoview.ui.work import Work, line
+from tests import handmade
+from tests.handmade import PLAIN, dark, saliency, square
+
+
+class Sent(io.BytesIO):
+    """A file as a browser sends it."""
+
+    name = "film.png"
+    size = 1
+
+
+def until(holds: Callable[[], bool], within_s: float = 5.0) -> None:
+    end = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.005)
+
+
+class Assessing:
+    """Assessments that end when `open` is set."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+        self.result = handmade.assessment(
+            *(saliency(dark(each), magnification=each) for each in Magnification)
+        )
+
+    def __call__(self, mammogram: Mammogram, progress: Progress) -> Assessment:
+        while not self.open.wait(0.005):
+            progress(0.5, "assessing")
+        return self.result
+
+
+@pytest.fixture
+def assessing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Assessing]:
+    gate = Assessing()
+    monkeypatch.setattr(sessions, "_assess", gate)
+    yield gate
+    gate.open.set()
+
+
+def films() -> tuple[Film, ...]:
+    mammogram = handmade.mammogram([square(100, 100, 40, PLAIN)])
+    return (Film("film", None, None, lambda: mammogram),)
+
+
+def under_way(session: Session) -> Work[Assessment]:
+    assert session.work is not None
+    return session.work
+
+
+def assessed(session: Session, assessing: Assessing) -> None:
+    session.assess(0)
+    assessing.open.set()
+    until(lambda: under_way(session).finished)
+    session.collect()
+    assessing.open.clear()
+
+
+def test_a_result_stays_with_the_case_it_was_worked_out_for(assessing: Assessing) -> None:
+    session = Session()
+    session.open("first", films)
+    session.assess(0)
+    late = session._under_way
+    assessing.open.set()
+    until(lambda: under_way(session).finished)
+    session.open("second", films)
+    session._under_way = late
+    session.collect()
+    assert session.assessment(0) is None
+    assert not session.cancelled(0)
+    assert session.work is None
+
+
+def test_another_case_has_another_number_and_the_same_case_keeps_it() -> None:
+    session = Session()
+    numbers = []
+    for key in ("first", "first", "second", "first"):
+        session.open(key, films)
+        numbers.append(session.case_number)
+    assert numbers == [1, 1, 2, 3]
+
+
+def test_an_abandoned_assessment_makes_way_for_the_next_reader(assessing: Assessing) -> None:
+    gone, present = Session(), Session()
+    for session in (gone, present):
+        session.open("case", films)
+        session.assess(0)
+    left, waiting = under_way(gone), under_way(present)
+    gone.leave()
+    until(lambda: left.finished)
+    until(lambda: line().ahead_of(waiting) == 0)
+    gone.stay()
+    gone.collect()
+    assert gone.cancelled(0)
+    assert not waiting.stopping
+
+
+def test_a_reader_who_returns_finds_her_assessment_when_nobody_waited(assessing: Assessing) -> None:
+    session = Session()
+    session.open("case", films)
+    session.assess(0)
+    work = under_way(session)
+    session.leave()
+    session.stay()
+    other = Session()
+    other.open("case", films)
+    other.assess(0)
+    assert not work.stopping
+    assessing.open.set()
+    until(lambda: work.finished)
+    session.collect()
+    assert session.assessment(0) is assessing.result
+
+
+def test_agreements_are_worked_out_once_for_each_assessment(assessing: Assessing) -> None:
+    session = Session()
+    session.open("case", films)
+    assessed(session, assessing)
+    first = session.agreements(0)
+    assert set(first) == set(Magnification)
+    assert [len(rows) for rows in first.values()] == [1, 1, 1]
+    assert session.agreements(0) is first
+    assessed(session, assessing)
+    assert session.agreements(0) is not first
+
+
+def test_her_session_ends_only_between_two_runs_of_the_page() -> None:
+    session = Session()
+    session.open("case", films)
+    (stored,) = session.uploaded("key", [Sent(b"x")])
+    with session.lock:
+        ending = threading.Thread(target=session.end)
+        ending.start()
+        ending.join(0.05)
+        assert session.films
+        assert stored.exists()
+    ending.join(5)
+    assert not session.films
+    assert not stored.exists()
