@@ -185,10 +185,10 @@ def _white_border(image: NDArray[np.float32]) -> NDArray[np.bool_]:
     brightest = float(np.percentile(image, 99.9))
     dark = image[image < BRIGHT * brightest]
     floor = float(np.median(dark)) if dark.size else 0.0
-    lines = int(BORDER_MM / SEARCH_MM)
     border = np.zeros(image.shape, bool)
     for turn in range(4):
-        edge = np.rot90(image, turn)[:lines] - floor
+        turned = np.rot90(image, turn)
+        edge = turned[: min(int(BORDER_MM / SEARCH_MM), len(turned) // 16)] - floor
         white, bright = (edge >= share * (brightest - floor) for share in (WHITE, BRIGHT))
         strips = np.flatnonzero(white.sum(axis=1) > 0.5 * np.maximum(bright.sum(axis=1), 4))
         if len(strips):
