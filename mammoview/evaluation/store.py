@@ -52,11 +52,11 @@ class Prepared:
 
 
 def build(films: Sequence[AnnotatedFilm], folder: Path, band_limit_mm: float) -> None:
-    """Prepare films into `folder`; films that are already there are left as they are."""
+    """Prepare films into `folder`; those that are there, with the same annotation, stay as they are."""
     folder.mkdir(parents=True, exist_ok=True)
     for annotated in tqdm(films, desc="preparing films", unit="film"):
         record = folder / f"{annotated.film.source}.json"
-        if record.is_file():
+        if record.is_file() and json.loads(record.read_text()).get("digest") == annotated.digest:
             continue
         mammogram = annotated.film.read()
         field = prepare(mammogram)
@@ -67,7 +67,10 @@ def build(films: Sequence[AnnotatedFilm], folder: Path, band_limit_mm: float) ->
             )
         np.save(folder / f"{annotated.film.source}.inside.npy", breast_cells(field).inside)
         boxes = [_edges(field, outline.vertices) for outline in mammogram.outlines]
-        record.write_text(json.dumps({"patient": annotated.patient, "boxes": boxes}))
+        content = {"patient": annotated.patient, "digest": annotated.digest, "boxes": boxes}
+        draft = record.with_suffix(".draft")
+        draft.write_text(json.dumps(content))
+        draft.replace(record)
 
 
 def _edges(field: Field, vertices: NDArray[np.float64]) -> list[float]:

@@ -44,7 +44,7 @@ def total_error(labels: NDArray[np.int64], scores: NDArray[np.float64], threshol
 def best_threshold(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> float:
     """The threshold with the smallest total error: the middle of the best interval between scores."""
     cuts = np.unique(np.concatenate([[0.0], np.sort(scores), [1.0]]))
-    middles = (cuts[:-1] + cuts[1:]) / 2
+    middles = np.concatenate([[0.0], (cuts[:-1] + cuts[1:]) / 2])  # from 0 on everything is positive
     errors = np.array([total_error(labels, scores, t) for t in middles])
     best = np.flatnonzero(errors <= errors.min() + 1e-12)
     return float(middles[best[len(best) // 2]])

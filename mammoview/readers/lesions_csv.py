@@ -6,6 +6,7 @@ Boxes and circles are not outlines: they come as rectangles and as polygons of 3
 from __future__ import annotations
 
 import csv
+import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -43,11 +44,14 @@ class AnnotatedFilm:
         The dataset's own pseudonym; films are split by it.
     normal : bool
         Stated to be without findings.
+    digest : str
+        Of what the table says of it: another one when a row is corrected.
     """
 
     film: Film
     patient: str
     normal: bool
+    digest: str
 
 
 def open_dataset(folder: Path) -> tuple[AnnotatedFilm, ...]:
@@ -164,7 +168,11 @@ def _annotated(
     def read() -> Mammogram:
         return replace(raster.read_film(path, given), outlines=outlines, facts=dict(facts))
 
-    return AnnotatedFilm(Film(path.stem, given.laterality, given.view, read), patient, normal)
+    said = hashlib.sha256(f"{patient} {given}".encode())
+    for outline in outlines:
+        said.update(outline.vertices.tobytes())
+    film = Film(path.stem, given.laterality, given.view, read)
+    return AnnotatedFilm(film, patient, normal, said.hexdigest())
 
 
 def _length(row: Mapping[str, str], column: str) -> float:

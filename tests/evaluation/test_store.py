@@ -1,0 +1,40 @@
+"""Prepared films follow the table that annotates them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.testing import assert_allclose
+
+from mammoview.evaluation.store import build, load
+from mammoview.readers.lesions_csv import open_dataset
+
+TABLE = "image,patient_id,tissue,abnormality,severity,column,row,radius\n"
+
+
+def dataset(folder: Path, column: int) -> Path:
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    y, x = np.mgrid[:900, :700]
+    breast = np.hypot((y - 450) / 350, x / 400) < 1
+    texture = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 90, breast.shape), (0, 0), 5)
+    cv2.imwrite(
+        str(folder / "images" / "mdb001.png"), np.clip(10 + breast * (110 + texture), 0, 255).astype(np.uint8)
+    )
+    (folder / "lesions.csv").write_text(f"{TABLE}mdb001.png,mias_001,G,CIRC,B,{column},400,30\n")
+    return folder
+
+
+def test_a_corrected_row_is_prepared_anew(tmp_path):
+    store = tmp_path / "store"
+    build(open_dataset(dataset(tmp_path / "films", 100)), store, 0.3)
+    (before,) = load(["mdb001"], store)
+    touched = (store / "mdb001.json").stat().st_mtime_ns
+    build(open_dataset(tmp_path / "films"), store, 0.3)
+    assert (store / "mdb001.json").stat().st_mtime_ns == touched  # nothing changed, nothing done
+    build(open_dataset(dataset(tmp_path / "films", 150)), store, 0.3)
+    (after,) = load(["mdb001"], store)
+    # 50 pixels of 0.2 mm are 200 reference pixels.
+    assert_allclose(after.boxes - before.boxes, [[0, 200, 0, 200]], atol=1e-6)
+    assert_allclose(before.boxes[0, 2] - before.boxes[0, 0], 2 * 30 * 4, atol=1)
