@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,11 +61,18 @@ def run(arguments: argparse.Namespace) -> int:
     if len({f.validation for f in prepared}) < 2:
         raise UnusableDataset(f"{arguments.dataset}: too few patients to keep some for validation")
     card = _card(arguments.dataset.name, films, arguments.band_limit_mm)
+    checkpoints = arguments.runs / f"checkpoints-{_digest(films, arguments)}"
     for magnification in _magnifications(arguments):
-        train_tissue(prepared, magnification, card, out, arguments.runs, arguments.steps)
+        train_tissue(prepared, magnification, card, out, checkpoints, arguments.steps)
     for local_results in _variants(arguments):
-        train_heatmap(prepared, local_results, card, out, arguments.runs, arguments.steps)
+        train_heatmap(prepared, local_results, card, out, checkpoints, arguments.steps)
     return 0
+
+
+def _digest(films: Sequence[AnnotatedFilm], arguments: argparse.Namespace) -> str:
+    """Of what a run learns from: a checkpoint of other films or settings is never gone on from."""
+    said = [arguments.band_limit_mm, arguments.steps, *((f.film.source, f.digest) for f in films)]
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
 
 
 def _magnifications(arguments: argparse.Namespace) -> Sequence[Magnification]:

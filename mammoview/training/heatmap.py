@@ -16,7 +16,14 @@ from torch import Tensor, nn
 from mammoview.domain import Magnification, ModelCard
 from mammoview.evaluation.heat import TARGET_SIGMA, heat_target, tissue_logits
 from mammoview.evaluation.store import Prepared
-from mammoview.models.cards import HEATMAP_REDUCTION, heatmap_name, load_network, save_network, tissue_name
+from mammoview.models.cards import (
+    HEATMAP_REDUCTION,
+    heatmap_name,
+    load_network,
+    read_card,
+    save_network,
+    tissue_name,
+)
 from mammoview.models.heatmap import HeatmapNetwork
 from mammoview.models.tissue import TissueClassifier
 from mammoview.training.fit import Schedule, fit
@@ -82,7 +89,7 @@ def train_heatmap(
 
     name = heatmap_name(local_results)
     schedule = Schedule(steps or STEPS[local_results], rate=2e-3)
-    result = fit(network, loss, score, schedule, runs / f"{name}.pt")
+    result = fit(network, loss, score, schedule, runs / f"{name}{_built_on(local_results, out)}.pt")
     described = replace(
         card,
         name=name,
@@ -92,6 +99,14 @@ def train_heatmap(
     )
     save_network(network, described, out)
     return result
+
+
+def _built_on(local_results: bool, out: Path) -> str:
+    """Which networks a run with local results starts from, for the name of its checkpoint."""
+    if not local_results:
+        return ""
+    names = (heatmap_name(False), tissue_name(Magnification.HALF))
+    return "".join(f"-{read_card(name, out).sha256[:8]}" for name in names)
 
 
 def _start_from_baseline(network: HeatmapNetwork, out: Path) -> None:

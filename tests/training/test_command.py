@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ from mammoview.cli import main
 from mammoview.domain import Magnification
 from mammoview.evaluation.split import in_validation, validation_half
 from mammoview.models import load_suite
+from mammoview.models.cards import read_card
 
 HEADER = (
     "image,patient_id,laterality,view,x,y,width,height,pathology,birads,subtlety,density,mass_shape,"
@@ -89,6 +91,30 @@ def test_an_archive_becomes_a_suite_with_its_figures_on_its_cards(archive, tmp_p
     assert tissue["unit"] == "patches"
     assert 0 <= tissue["low"] <= tissue["value"] <= tissue["high"] <= 1
     assert "tissue AUC, balanced" in capsys.readouterr().out
+
+
+def test_another_archive_does_not_go_on_from_the_first_ones_checkpoint(archive, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(archive, other)
+    rows = (other / "lesions.csv").read_text().splitlines(keepends=True)
+    (other / "lesions.csv").write_text("".join(rows[:1] + rows[2:]))  # one film less
+    digests = []
+    for number, folder in enumerate((archive, other, archive)):
+        out = tmp_path / f"weights{number}"
+        words = [
+            "--magnification",
+            "0.25",
+            "--steps",
+            "1",
+            "--runs",
+            str(tmp_path / "runs"),
+            "--out",
+            str(out),
+        ]
+        assert main(["train", "tissue", str(folder), *words]) == 0
+        digests.append(read_card("tissue-0.25", out).sha256)
+    assert digests[0] != digests[1]
+    assert digests[0] == digests[2]
 
 
 @pytest.mark.parametrize("network", ["tissue", "heatmap"])
