@@ -41,7 +41,8 @@ def show(reader: Session, film: int) -> None:
     sidebar.assessing(reader, film)
     assessment, failure = reader.assessment(film), reader.failure(film)
     errors = None if assessment is None else panels.magnification_errors(assessment.cards)
-    viewer(mammogram, assessment, key="viewer", magnification_errors=errors)
+    state = "running" if reader.running(film) else "not run" if failure is None else "failed"
+    viewer(mammogram, assessment, key="viewer", magnification_errors=errors, state=state)
     if failure is not None:
         st.error(panels.plain(failure))
     panels.warnings(mammogram, assessment)

@@ -141,3 +141,9 @@ def test_a_lone_salient_pixel_survives_cropping_at_its_place(
     a, _, _, d, e, f = packed["matrix"]
     seen = (d * 0.5 + f - 0.5, a * 0.5 + e - 0.5)
     np.testing.assert_allclose(seen, frame.to_scan([[row, column]])[0], atol=1e-9)
+
+
+@pytest.mark.parametrize("state", ["not run", "running", "failed"])
+def test_a_film_without_assessment_says_why(state):
+    film = Mammogram(np.full((64, 48), 9, np.uint16), "film")
+    assert f'"{state}"'.encode() in layers_payload(film, None, None, "viewer", state)

@@ -34,26 +34,29 @@ def viewer(
     *,
     key: str,
     magnification_errors: Mapping[Magnification, str] | None,
+    state: str = "not run",
 ) -> None:
     """Show a film with the evidence over it; every reading control works in the browser alone.
 
     Parameters
     ----------
     mammogram : Mammogram
-        Shown as stored, never flipped. Another film resets zoom and window; the chosen layers, their
-        opacities and the magnification stay.
+        Shown as stored, never flipped. Another film resets zoom and window and is seen without layers;
+        their opacities and the magnification stay.
     assessment : Assessment or None
-        None shows the film with the reader's outlines; the other layers say "not run".
+        None shows the film with the reader's outlines; the other layers say `state`.
     key : str
         Names the viewer on its page; keep it from film to film.
     magnification_errors : mapping of Magnification to str, or None
         The measured error of each magnification, in words, shown beside its choice.
+    state : str
+        Why there is no assessment: "not run", "running" or "failed".
     """
     film = _packed(f"{key}.film", (mammogram,), lambda: film_payload(mammogram, key))
     layers = _packed(
         f"{key}.layers",
-        (mammogram, assessment, dict(magnification_errors or {})),
-        lambda: layers_payload(mammogram, assessment, magnification_errors, key),
+        (mammogram, assessment, dict(magnification_errors or {}), state),
+        lambda: layers_payload(mammogram, assessment, magnification_errors, key, state),
     )
     with st.container(gap=None):
         _film(key=f"{key}.film", data=film)

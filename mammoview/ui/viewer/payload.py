@@ -100,8 +100,9 @@ def layers_payload(
     assessment: Assessment | None,
     magnification_errors: Mapping[Magnification, str] | None,
     key: str,
+    state: str = "not run",
 ) -> bytes:
-    """Everything that lies over the film; without an assessment only what a reader drew."""
+    """Everything that lies over the film; without an assessment only what a reader drew, and why."""
     arrays = _Arrays()
     errors = magnification_errors or {}
     found = () if assessment is None else tuple(finding.outline for finding in assessment.findings)
@@ -112,6 +113,7 @@ def layers_payload(
         "errors": {magnification.key: text for magnification, text in errors.items()},
         "outlines": [_outline(line) for line in (*mammogram.outlines, *found)],
         "assessed": assessment is not None,
+        "state": state,
     }
     if assessment is not None:
         header |= _evidence(assessment, arrays)

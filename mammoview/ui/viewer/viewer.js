@@ -176,12 +176,12 @@ class Viewer {
     const layer = this.layer(name);
     const shown = this.choices.shown.has(name) ? "shown" : "off";
     if (name === "outlines") return this.outlinesInWords(layer, shown);
-    if (!layer) return this.evidence?.assessed ? "not run at this magnification" : "not run";
+    if (!layer) return this.evidence?.assessed ? "not run at this magnification" : (this.evidence?.state ?? "not run");
     return this.isEmpty(name) ? "ran, nothing above the level" : shown;
   }
 
   outlinesInWords(outlines, shown) {
-    if (!outlines) return this.evidence?.assessed ? "ran, nothing above the level" : "not run, none drawn";
+    if (!outlines) return this.evidence?.assessed ? "ran, nothing above the level" : `${this.evidence?.state ?? "not run"}, none drawn`;
     const counts = ["reader", "model"].map((by) => [outlines.filter((line) => line.drawn_by === by).length, by]);
     return [shown, ...counts.filter(([count]) => count).map(([count, by]) => `${count} ${by}`)].join(" · ");
   }
