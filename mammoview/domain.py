@@ -131,11 +131,15 @@ class Magnification(Enum):
 
 def _freeze(value: object, *names: str) -> None:
     for name in names:
-        array = np.asarray(getattr(value, name))
-        if array.flags.writeable:
-            array = array.view()
-            array.flags.writeable = False
-        object.__setattr__(value, name, array)
+        object.__setattr__(value, name, _read_only(np.asarray(getattr(value, name))))
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    if not array.flags.writeable:
+        return array
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -357,7 +361,7 @@ class Heatmap:
     frame : Frame
         One cell is one pixel of this frame.
     local_results : bool
-        Whether the tissue grid at ×0.5 was joined in (the paper's second variant).
+        Whether the tissue grids were joined in (the paper's second variant).
     """
 
     heat: NDArray[np.float32]
@@ -373,6 +377,31 @@ class Heatmap:
         shape = self.heat.shape
         return self.frame.centres((shape[0], shape[1]))
 
+    def at(self, points: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Heat of the cells that hold these scan points, (..., 2) to (...); 0 beyond the field."""
+        cells = np.rint(self.frame.from_scan(points.reshape(-1, 2))).astype(int)
+        rows, columns = cells.T
+        inside = ((cells >= 0) & (cells < self.heat.shape)).all(axis=1)
+        heat = np.where(inside, self.heat[np.where(inside, rows, 0), np.where(inside, columns, 0)], 0)
+        return np.asarray(heat.reshape(points.shape[:-1]), np.float32)
+
+
+class Weighting(Enum):
+    """How much each kept patch adds to the saliency; with two classes all scalars share one gradient.
+
+    Every scalar of two logits that differ by d has the gradient f'(d) ∂d/∂x: entropy, log-probability
+    and class score draw the same map of a patch and differ only in the patch's weight.
+    """
+
+    CONTEXT = "context"
+    """Each patch sums to its suspicion times the heat at its centre: its term of the paper's equation 1."""
+    NORMALISED = "normalised"
+    """Each patch sums to 1."""
+    ENTROPY = "entropy"
+    """|∂H/∂x| as it is (paper §3); a patch of which the network is sure adds next to nothing."""
+    LOG_PROBABILITY = "log-probability"
+    """|∂(-log p)/∂x| of the predicted class."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Saliency:
@@ -380,30 +409,33 @@ class Saliency:
 
     Attributes
     ----------
-    values : ndarray of shape (H, W), float32
+    maps : mapping of Weighting to ndarray of shape (H, W), float32
         At least 0, at the full resolution of the magnification; 0 outside the heat region.
     magnification : Magnification
     kept : ndarray of shape (I, J), bool
         Which cells of the tissue grid were positive and centred in the heat region.
-    scalar : str
-        What was differentiated: "entropy".
     frame : Frame
-        Where the pixels of `values` lie on the scan.
+        Where the pixels of the maps lie on the scan.
     """
 
-    values: NDArray[np.float32]
+    maps: Mapping[Weighting, NDArray[np.float32]]
     magnification: Magnification
     kept: NDArray[np.bool_]
     frame: Frame
-    scalar: str = "entropy"
 
     def __post_init__(self) -> None:
-        _freeze(self, "values", "kept")
+        _freeze(self, "kept")
+        object.__setattr__(self, "maps", {w: _read_only(values) for w, values in self.maps.items()})
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """The map that is shown first, compared with outlines and exported: weighted by context."""
+        return self.maps[Weighting.CONTEXT]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finding:
-    """One connected hot region; outline, centre and box in scan pixels."""
+    """The surroundings of one peak of heat; outline, centre and box in scan pixels."""
 
     outline: Outline
     centre: tuple[float, float]

@@ -24,6 +24,7 @@ from mammoview.domain import (
     Settings,
     TissueGrid,
     View,
+    Weighting,
 )
 from mammoview.geometry import Frame
 
@@ -54,7 +55,8 @@ def saliency(
     values: NDArray[np.float32], base: Frame = PLAIN, magnification: Magnification = Magnification.HALF
 ) -> Saliency:
     frame = base.magnified(1 / magnification.reduction)
-    return Saliency(np.asarray(values, np.float32), magnification, np.zeros((2, 3), bool), frame)
+    maps = dict.fromkeys(Weighting, np.asarray(values, np.float32))
+    return Saliency(maps, magnification, np.zeros((2, 3), bool), frame)
 
 
 def dark(magnification: Magnification = Magnification.HALF) -> NDArray[np.float32]:

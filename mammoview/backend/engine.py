@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from mammoview.backend.findings import film_score, find
-from mammoview.backend.saliency import gate, hot_pixels, kept_saliency
+from mammoview.backend.findings import find
+from mammoview.backend.saliency import contributions, gate, hot_pixels, kept_saliency
 from mammoview.backend.scan import scan_tissue
 from mammoview.domain import (
     Assessment,
@@ -99,7 +99,7 @@ def assess(
             saliency[magnification] = _saliency(scales[magnification], suite, grid, heatmap, settings, tell)
     with _timed(timings, "findings"):
         findings = find(heatmap)
-        score = film_score(grids[Magnification.HALF, 32], heatmap)
+        score = float(contributions(grids[Magnification.HALF, 32], heatmap).max())
     progress(1.0, "done")
     return Assessment(
         scan_facts(mammogram),
@@ -161,11 +161,10 @@ def _saliency(
     tell: Callable[[float], None],
 ) -> Saliency:
     kept = gate(grid, heatmap)
-    values = kept_saliency(
-        suite.tissue[grid.magnification], scale.image, kept, grid.stride, settings.batch, tell
-    )
-    values = values * hot_pixels(heatmap, scale.frame, (values.shape[0], values.shape[1]))
-    return Saliency(values, grid.magnification, kept, scale.frame)
+    terms, classifier = contributions(grid, heatmap), suite.tissue[grid.magnification]
+    maps = kept_saliency(classifier, scale.image, kept, terms, grid.stride, settings.batch, tell)
+    hot = hot_pixels(heatmap, scale.frame, (scale.image.shape[0], scale.image.shape[1]))
+    return Saliency({w: m * hot for w, m in maps.items()}, grid.magnification, kept, scale.frame)
 
 
 def _warnings(mammogram: Mammogram, field: Field, suite: Suite) -> tuple[str, ...]:

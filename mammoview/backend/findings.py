@@ -1,4 +1,4 @@
-"""Findings: the connected hot regions of a heatmap, and the score of the film."""
+"""Findings: the peaks of a heatmap and their surroundings."""
 
 from __future__ import annotations
 
@@ -6,47 +6,58 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import find_contours
+from skimage.morphology import local_maxima
+from skimage.segmentation import watershed
 
-from mammoview.domain import REFERENCE_MM, Drawn, Finding, Heatmap, Outline, TissueGrid
+from mammoview.domain import REFERENCE_MM, Drawn, Finding, Heatmap, Outline
 from mammoview.prepare import CELL
 
-__all__ = ["film_score", "find"]
+__all__ = ["find"]
+
+APART = 2
+"""Cells (of 3.2 mm) within which only the highest peak counts."""
 
 
 def find(heatmap: Heatmap) -> tuple[Finding, ...]:
-    """One finding for each connected region at or above the heat level, highest score first.
+    """One finding for each peak of heat at or above the level, highest score first.
 
-    The outline is the level's isoline between cell centres, the centre is the heat-weighted centre
-    of mass, the score is the peak of heat in the region.
+    A peak's region is its basin, down to half its height or to the level, whichever is higher: two
+    masses whose heat has run together stay two findings, and the level decides which peaks count,
+    not where the centre of a strong one lies. The outline is the region's isoline between cell
+    centres, the centre is the heat-weighted centre of mass, the score is the peak.
     """
-    regions, count = ndimage.label(heatmap.heat >= heatmap.level, structure=np.ones((3, 3)))
-    findings = [_finding(heatmap, regions == number) for number in range(1, count + 1)]
+    peaks = _peaks(heatmap)
+    basins = watershed(-heatmap.heat, peaks, np.ones((3, 3)), mask=heatmap.heat >= heatmap.level)
+    findings = [_finding(heatmap, basins == n, peaks == n) for n in range(1, peaks.max(initial=0) + 1)]
     return tuple(sorted(findings, key=lambda finding: -finding.score))
 
 
-def _finding(heatmap: Heatmap, region: NDArray[np.bool_]) -> Finding:
-    heat = np.pad(np.where(ndimage.binary_dilation(region, np.ones((3, 3))), heatmap.heat, 0), 1)
-    alone = np.where(
-        np.pad(region, 1), heat, np.minimum(heat, np.nextafter(np.float32(heatmap.level), np.float32(0)))
+def _peaks(heatmap: Heatmap) -> NDArray[np.int32]:
+    """Local maxima that no cell within `APART` outdoes, numbered; a plateau is one peak."""
+    heat = heatmap.heat
+    highest = heat == ndimage.maximum_filter(heat, 2 * APART + 1, mode="constant")
+    peaks, _ = ndimage.label(
+        local_maxima(np.pad(heat, 1))[1:-1, 1:-1] & highest & (heat >= heatmap.level), np.ones((3, 3))
     )
-    isoline = max(find_contours(alone, heatmap.level * (1 - 1e-6)), key=len)[:-1] - 1
-    outline = Outline(heatmap.frame.to_scan(isoline), drawn_by=Drawn.MODEL)
+    return np.asarray(peaks, np.int32)
+
+
+def _finding(heatmap: Heatmap, basin: NDArray[np.bool_], peak: NDArray[np.bool_]) -> Finding:
+    score = float(heatmap.heat[peak].max())
+    floor = max(heatmap.level, score / 2)
+    parts, _ = ndimage.label(basin & (heatmap.heat >= floor), np.ones((3, 3)))
+    region = parts == parts[peak][0]
     cells = np.argwhere(region)
     weights = heatmap.heat[region].astype(np.float64)
     centre = heatmap.frame.to_scan(np.average(cells, axis=0, weights=weights))[0]
+    outline = Outline(heatmap.frame.to_scan(_isoline(heatmap.heat, region, floor)), drawn_by=Drawn.MODEL)
     area = len(cells) * (CELL * REFERENCE_MM) ** 2
-    return Finding(
-        outline, (float(centre[0]), float(centre[1])), outline.box(), float(weights.max()), float(area)
-    )
+    return Finding(outline, (float(centre[0]), float(centre[1])), outline.box(), score, float(area))
 
 
-def film_score(grid: TissueGrid, heatmap: Heatmap) -> float:
-    """Score of a film in [0, 1]: the largest product of suspicion and heat over the grid's cells.
-
-    Equation 1 of the paper with C_ij, the positional context of patch ij, read as the heat at its
-    centre; the maximum stands for the sum, which would grow with the size of the breast.
-    """
-    cells = np.rint(heatmap.frame.from_scan(grid.centres())).astype(int)
-    rows, columns = (np.clip(axis, 0, n - 1) for axis, n in zip(cells.T, heatmap.heat.shape, strict=True))
-    context = heatmap.heat[rows, columns].reshape(grid.suspicion.shape)
-    return float((grid.suspicion * context).max())
+def _isoline(heat: NDArray[np.float32], region: NDArray[np.bool_], floor: float) -> NDArray[np.float64]:
+    """The line between cell centres where heat falls to `floor`; cells of other regions count as below it."""
+    near = np.where(ndimage.binary_dilation(region, np.ones((3, 3))), heat, 0)
+    below = np.nextafter(np.float32(floor), np.float32(0))
+    alone = np.pad(np.where(region, near, np.minimum(near, below)), 1)
+    return np.asarray(max(find_contours(alone, floor * (1 - 1e-6)), key=len)[:-1] - 1, np.float64)

@@ -1,4 +1,4 @@
-"""Pixel saliency: the entropy gradient of kept patches, added at their places.
+"""Pixel saliency: the gradient of kept patches, added at their places.
 
 Paper §3, "Pixel-wise Saliency", and §4.2.
 """
@@ -13,11 +13,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mammoview.backend.scan import pad_for_grid
-from mammoview.domain import Heatmap, TissueGrid
+from mammoview.domain import Heatmap, TissueGrid, Weighting
 from mammoview.geometry import Frame
 from mammoview.models.tissue import TissueClassifier
 
-__all__ = ["entropy", "entropy_gradient", "gate", "hot_pixels", "kept_saliency"]
+__all__ = [
+    "contributions",
+    "entropy",
+    "gate",
+    "hot_pixels",
+    "kept_saliency",
+    "margin_gradient",
+    "patch_weights",
+]
 
 
 def entropy(logits: Tensor) -> Tensor:
@@ -26,21 +34,44 @@ def entropy(logits: Tensor) -> Tensor:
     return -(log_p.exp() * log_p).sum(dim=1)
 
 
-def entropy_gradient(classifier: TissueClassifier, patches: Tensor) -> Tensor:
-    """|∂H/∂x| of every pixel of every patch, (N, 1, P, P) to (N, P, P); the input is left as it was."""
+def margin_gradient(classifier: TissueClassifier, patches: Tensor) -> tuple[Tensor, Tensor]:
+    """|∂d/∂x| of every pixel (N, P, P), and d itself (N,): by how much the logit of a finding leads.
+
+    Takes patches (N, 1, P, P), which are left as they were.
+    """
     patches = patches.detach().clone().requires_grad_()
     with torch.enable_grad():
-        (gradient,) = torch.autograd.grad(entropy(classifier(patches)).sum(), patches)
-    return gradient.abs().squeeze(1)
+        logits = classifier(patches)
+        margin = logits[:, 1] - logits[:, 0]
+        (gradient,) = torch.autograd.grad(margin.sum(), patches)
+    return gradient.abs().squeeze(1), margin.detach()
+
+
+def patch_weights(gradients: Tensor, margin: Tensor, contribution: Tensor) -> dict[Weighting, Tensor]:
+    """What each patch's |∂d/∂x| (N, P, P) is multiplied with, (N,) each.
+
+    With p = σ(d), ∂H/∂d = -d p (1 - p) and ∂(-log p)/∂d of the predicted class is the other's
+    probability; `contribution` (N,) is the patch's term of equation 1.
+    """
+    p, other = margin.sigmoid(), (-margin).sigmoid()
+    unit = 1 / gradients.sum(dim=(1, 2)).clamp_min(torch.finfo(gradients.dtype).tiny)
+    return {
+        Weighting.CONTEXT: contribution * unit,
+        Weighting.NORMALISED: unit,
+        Weighting.ENTROPY: margin.abs() * p * other,
+        Weighting.LOG_PROBABILITY: torch.minimum(p, other),
+    }
+
+
+def contributions(grid: TissueGrid, heatmap: Heatmap) -> NDArray[np.float32]:
+    """Each cell's term of the paper's equation 1, (I, J) in [0, 1]: suspicion times heat at its centre."""
+    return np.asarray(grid.suspicion * heatmap.at(grid.centres()), np.float32)
 
 
 def gate(grid: TissueGrid, heatmap: Heatmap) -> NDArray[np.bool_]:
     """Cells that are positive **and** whose centre lies in the heat region (§4.2), (I, J)."""
-    cells = np.rint(heatmap.frame.from_scan(grid.centres())).astype(int)
-    rows, columns = (np.clip(axis, 0, n - 1) for axis, n in zip(cells.T, heatmap.heat.shape, strict=True))
-    inside = (cells == np.stack([rows, columns], axis=1)).all(axis=1)
-    hot = inside & (heatmap.heat[rows, columns] >= heatmap.level)
-    return np.asarray((grid.suspicion >= grid.threshold) & hot.reshape(grid.suspicion.shape), bool)
+    hot = heatmap.at(grid.centres()) >= heatmap.level
+    return np.asarray((grid.suspicion >= grid.threshold) & hot, bool)
 
 
 def hot_pixels(heatmap: Heatmap, frame: Frame, shape: tuple[int, int]) -> NDArray[np.bool_]:
@@ -58,11 +89,12 @@ def kept_saliency(
     classifier: TissueClassifier,
     image: NDArray[np.float32],
     kept: NDArray[np.bool_],
+    contribution: NDArray[np.float32],
     stride: int,
     batch: int,
     progress: Callable[[float], None] = lambda share: None,
-) -> NDArray[np.float32]:
-    """Entropy gradients of the kept cells' patches, added up where they were cut.
+) -> dict[Weighting, NDArray[np.float32]]:
+    """Gradients of the kept cells' patches, weighted in every way, added up where they were cut.
 
     Parameters
     ----------
@@ -71,28 +103,35 @@ def kept_saliency(
         The field at the classifier's magnification.
     kept : ndarray of shape (I, J), bool
         Cells of the grid at `stride`.
+    contribution : ndarray of shape (I, J), float32
+        Of each cell, see `contributions`.
     stride, batch : int
         Magnified pixels between cells; patches per backward pass.
 
     Returns
     -------
-    ndarray of shape (H, W), float32
+    dict of Weighting to ndarray of shape (H, W), float32
         At least 0. Absolute values are added per patch, as the paper says, which one backward pass
         through the dense map would not do.
     """
     padded = pad_for_grid(image, classifier.patch, stride)
-    canvas, side = np.zeros_like(padded), classifier.patch
-    corners = np.argwhere(kept) * stride
-    device = next(classifier.parameters()).device
+    canvases = {weighting: np.zeros_like(padded) for weighting in Weighting}
+    side, device = classifier.patch, next(classifier.parameters()).device
+    corners, terms = np.argwhere(kept) * stride, contribution[kept]
     for start in range(0, len(corners), batch):
         part = corners[start : start + batch]
         patches = np.stack([padded[r : r + side, c : c + side] for r, c in part])[:, None]
-        gradients = entropy_gradient(classifier, torch.from_numpy(patches).to(device)).cpu().numpy()
-        for (r, c), gradient in zip(part, gradients, strict=True):
-            canvas[r : r + side, c : c + side] += gradient
+        gradients, margin = margin_gradient(classifier, torch.from_numpy(patches).to(device))
+        term = torch.from_numpy(terms[start : start + batch]).to(device)
+        weights = patch_weights(gradients, margin, term)
+        for weighting, weight in weights.items():
+            weighted = (gradients * weight[:, None, None]).cpu().numpy()
+            for (r, c), one in zip(part, weighted, strict=True):
+                canvases[weighting][r : r + side, c : c + side] += one
         progress(min(1.0, (start + batch) / len(corners)))
     before = (side - stride) // 2
-    return canvas[before : before + image.shape[0], before : before + image.shape[1]]
+    inside = (slice(before, before + image.shape[0]), slice(before, before + image.shape[1]))
+    return {weighting: canvas[inside] for weighting, canvas in canvases.items()}
 
 
 def _line(length: int, axis: int) -> NDArray[np.float64]:

@@ -3,7 +3,8 @@
     tissue_M_S      (I, J) float32   suspicion at magnification M (0.5, 0.33, 0.25) and stride S (64, 32)
     heat            (I, J) float32   heatmap with local results, one cell per 3.2 mm
     baseline_heat   (I, J) float32   heatmap without them
-    saliency_M      (H, W) float32   pixel saliency at magnification M
+    saliency_M      (H, W) float32   pixel saliency at magnification M, patches weighted by context
+    saliency_M_W    (H, W) float32   the same in the other weightings W (normalised, entropy, log-probability)
     kept_M          (I, J) bool      cells of the tissue grid whose saliency was added up
     breast          (I, J) bool      the breast, one cell per 3.2 mm
 
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mammoview.domain import Assessment
+from mammoview.domain import Assessment, Weighting
 from mammoview.geometry import Frame
 
 __all__ = ["layers", "write"]
@@ -41,7 +42,9 @@ def layers(assessment: Assessment) -> dict[str, NDArray[Any]]:
     for (magnification, stride), grid in assessment.grids.items():
         placed[f"tissue_{magnification.key}_{stride}"] = (grid.suspicion, grid.frame)
     for magnification, saliency in assessment.saliency.items():
-        placed[f"saliency_{magnification.key}"] = (saliency.values, saliency.frame)
+        for weighting, values in saliency.maps.items():
+            suffix = "" if weighting is Weighting.CONTEXT else f"_{weighting.value}"
+            placed[f"saliency_{magnification.key}{suffix}"] = (values, saliency.frame)
     arrays = {name: array for name, (array, _) in placed.items()}
     matrices = {f"{name}_matrix": np.array(frame.canvas_matrix()) for name, (_, frame) in placed.items()}
     kept = {f"kept_{magnification.key}": one.kept for magnification, one in assessment.saliency.items()}

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skimage.measure import points_in_poly
 
 from mammoview.backend import assess
-from mammoview.backend.findings import film_score, find
+from mammoview.backend.findings import find
 from mammoview.domain import Drawn, Heatmap, Laterality, LesionType, Magnification, Mammogram, Settings, View
 from mammoview.errors import Cancelled
 from mammoview.geometry import Frame
@@ -147,6 +147,39 @@ def test_a_finding_outlines_its_own_hot_region():
     assert c0 < first.centre[1] < c1
 
 
+def test_two_masses_whose_heat_has_run_together_are_two_findings():
+    heat = np.full((9, 16), 0.0)
+    heat[3:6, 2:13] = 0.52
+    heat[4, 3], heat[4, 11] = 0.9, 0.7
+    found = find(heatmap(heat))
+    assert [round(f.score, 2) for f in found] == [0.9, 0.7]
+    columns = [f.centre[1] / 64 - 0.5 for f in found]
+    assert 2 < columns[0] < 5.5
+    assert 8.5 < columns[1] < 12
+
+
+def test_a_low_level_does_not_move_the_centre_of_a_strong_finding():
+    heat = np.zeros((9, 20))
+    heat[4, 2:18] = 0.1  # a faint band to one side of the mass
+    heat[3:6, 3:6] = 0.8
+    heat[4, 4] = 0.9
+    centres = [find(heatmap(heat, level))[0].centre for level in (0.05, 0.4)]
+    assert_allclose(*centres, atol=1)
+
+
+def test_the_centre_is_weighted_by_heat():
+    heat = np.zeros((5, 6))
+    heat[2, 1:4] = 0.9, 0.5, 0.6
+    column = (1 * 0.9 + 2 * 0.5 + 3 * 0.6) / 2.0
+    assert_allclose(find(heatmap(heat))[0].centre, ((2 + 0.5) * 64 - 0.5, (column + 0.5) * 64 - 0.5))
+
+
+def test_a_plateau_of_heat_is_one_finding():
+    heat = np.zeros((8, 12))
+    heat[1:7, 1:11] = 0.75
+    assert len(find(heatmap(heat))) == 1
+
+
 def test_regions_that_touch_the_border_of_the_field_are_closed():
     heat = np.zeros((4, 4))
     heat[0, 0] = heat[3, 3] = 0.9
@@ -156,7 +189,7 @@ def test_regions_that_touch_the_border_of_the_field_are_closed():
 def test_the_score_is_suspicion_in_its_context(suite, film):
     found = assess(film, suite)
     grid = found.grids[Magnification.HALF, 32]
-    assert_allclose(film_score(grid, found.heatmap), (grid.suspicion * found.heatmap.heat).max(), rtol=1e-6)
+    assert_allclose(found.score, (grid.suspicion * found.heatmap.heat).max(), rtol=1e-6)
 
 
 def test_an_untrained_view_is_said_aloud(suite, film):

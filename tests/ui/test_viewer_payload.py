@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mammoview.domain import Laterality, Magnification, Mammogram, Saliency, View
+from mammoview.domain import Laterality, Magnification, Mammogram, Saliency, View, Weighting
 from mammoview.geometry import Frame
 from mammoview.ui.viewer import payload
 from mammoview.ui.viewer.payload import film_payload, layers_payload
@@ -136,7 +136,9 @@ def test_a_lone_salient_pixel_survives_cropping_at_its_place(
     values[row, column] = value
     frame = Frame(200, mirrored, origin=(3.0, 5.0), scale=(0.5, 0.5))
     arrays = payload._Arrays()
-    packed = payload._saliency(Saliency(values, Magnification.HALF, np.ones((1, 1), bool), frame), arrays)
+    packed = payload._saliency(
+        Saliency({Weighting.CONTEXT: values}, Magnification.HALF, np.ones((1, 1), bool), frame), arrays
+    )
     assert arrays.parts[packed["array"]][0] == 255
     a, _, _, d, e, f = packed["matrix"]
     seen = (d * 0.5 + f - 0.5, a * 0.5 + e - 0.5)

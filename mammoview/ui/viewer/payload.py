@@ -27,6 +27,7 @@ from mammoview.domain import (
     Saliency,
     TissueGrid,
     View,
+    Weighting,
 )
 from mammoview.geometry import Frame
 from mammoview.prepare import breast_core, find_breast
@@ -237,7 +238,7 @@ def _saliency(saliency: Saliency, arrays: _Arrays) -> dict[str, Any]:
         "magnification": saliency.magnification.key,
         "scale": scale,
         "percentile": _SALIENT_PERCENTILE,
-        "scalar": saliency.scalar,
+        "weighting": Weighting.CONTEXT.value,
     }
 
 
