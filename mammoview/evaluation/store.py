@@ -6,6 +6,7 @@ A store is a folder of 8-bit arrays (the films are 8-bit themselves) that are re
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from mammoview.domain import Field, Magnification
+from mammoview.domain import Field, Magnification, Outline
+from mammoview.errors import MammoviewError
 from mammoview.evaluation.split import in_validation
 from mammoview.models.cards import HEATMAP_REDUCTION
 from mammoview.prepare import breast_cells, magnify, prepare
-from mammoview.readers.lesions_csv import AnnotatedFilm
+from mammoview.readers.annotated import AnnotatedFilm
 
-__all__ = ["Prepared", "build", "load"]
+__all__ = ["Prepared", "build", "load", "prepared_among"]
 
 REDUCTIONS: Final = (*(m.reduction for m in Magnification), HEATMAP_REDUCTION)
 
@@ -36,7 +38,7 @@ class Prepared:
     validation : bool
     boxes : ndarray of shape (K, 4), float64
         First row, first column, last row, last column of each annotation, as edges in reference
-        pixels of the field.
+        pixels of the field; a core inside a boundary is no annotation of its own.
     inside : ndarray of shape (I, J), bool
         Cells of 64 reference pixels that hold breast.
     images : dict
@@ -51,26 +53,56 @@ class Prepared:
     images: dict[int, NDArray[np.uint8]]
 
 
-def build(films: Sequence[AnnotatedFilm], folder: Path, band_limit_mm: float) -> None:
-    """Prepare films into `folder`; those that are there, with the same annotation, stay as they are."""
+def build(films: Sequence[AnnotatedFilm], folder: Path, band_limit_mm: float) -> tuple[AnnotatedFilm, ...]:
+    """Prepare films into `folder`; those that are there, with the same annotation, stay as they are.
+
+    Returns
+    -------
+    tuple of AnnotatedFilm
+        Those that are prepared. A film that cannot be read or has no breast is left out, with one line
+        on standard error, and counted there.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for annotated in tqdm(films, desc="preparing films", unit="film"):
-        record = folder / f"{annotated.film.source}.json"
-        if record.is_file() and json.loads(record.read_text()).get("digest") == annotated.digest:
-            continue
-        mammogram = annotated.film.read()
-        field = prepare(mammogram)
-        for reduction in REDUCTIONS:
-            image, _ = magnify(field, reduction, band_limit_mm)
-            np.save(
-                folder / f"{annotated.film.source}.{reduction}.npy", np.round(image * 255).astype(np.uint8)
-            )
-        np.save(folder / f"{annotated.film.source}.inside.npy", breast_cells(field).inside)
-        boxes = [_edges(field, outline.vertices) for outline in mammogram.outlines]
-        content = {"patient": annotated.patient, "digest": annotated.digest, "boxes": boxes}
-        draft = record.with_suffix(".draft")
-        draft.write_text(json.dumps(content))
-        draft.replace(record)
+        if not _is_there(annotated, folder):
+            try:
+                mammogram = annotated.film.read()
+                field = prepare(mammogram)
+            except (MammoviewError, OSError) as error:
+                tqdm.write(f"mammoview: warning: {annotated.film.source} is left out: {error}", sys.stderr)
+                continue
+            _keep(annotated, field, mammogram.outlines, folder, band_limit_mm)
+    kept = prepared_among(films, folder)
+    if len(kept) < len(films):
+        missing = len(films) - len(kept)
+        tqdm.write(f"mammoview: warning: {missing} of {len(films)} films are left out", sys.stderr)
+    return kept
+
+
+def prepared_among(films: Iterable[AnnotatedFilm], folder: Path) -> tuple[AnnotatedFilm, ...]:
+    """The films that lie in the store, with the annotation that they have now."""
+    return tuple(film for film in films if _is_there(film, folder))
+
+
+def _is_there(annotated: AnnotatedFilm, folder: Path) -> bool:
+    record = folder / f"{annotated.film.source}.json"
+    return record.is_file() and json.loads(record.read_text()).get("digest") == annotated.digest
+
+
+def _keep(
+    annotated: AnnotatedFilm, field: Field, outlines: Sequence[Outline], folder: Path, band_limit_mm: float
+) -> None:
+    """Write the arrays, then the record that says that they are there."""
+    name = annotated.film.source
+    for reduction in REDUCTIONS:
+        image, _ = magnify(field, reduction, band_limit_mm)
+        np.save(folder / f"{name}.{reduction}.npy", np.round(image * 255).astype(np.uint8))
+    np.save(folder / f"{name}.inside.npy", breast_cells(field).inside)
+    boxes = [_edges(field, outline.vertices) for outline in outlines if not outline.core]
+    content = {"patient": annotated.patient, "digest": annotated.digest, "boxes": boxes}
+    draft = folder / f"{name}.draft"
+    draft.write_text(json.dumps(content))
+    draft.replace(folder / f"{name}.json")
 
 
 def _edges(field: Field, vertices: NDArray[np.float64]) -> list[float]:

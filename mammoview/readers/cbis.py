@@ -22,13 +22,14 @@ from scipy import ndimage
 from skimage.measure import find_contours
 
 from mammoview.domain import Film, Given, Laterality, LesionType, Mammogram, Outline, Pathology, View
-from mammoview.errors import MammoviewError, UnreadableScan
+from mammoview.errors import MammoviewError, UnreadableOutlines, UnreadableScan
 from mammoview.geometry import Frame
 from mammoview.readers import dicom
+from mammoview.readers.annotated import DIGITISED, AnnotatedFilm, digest_of, stamp
 from mammoview.readers.dicom_pixels import read_header, read_stored
 from mammoview.readers.guard import inside, shown, unreadable_as
 
-__all__ = ["open_case", "outlines_of_mask", "recognises", "root_of"]
+__all__ = ["open_case", "open_dataset", "outlines_of_mask", "recognises", "root_of"]
 
 _LARGEST_CSV = 64 * 1024**2  # bytes
 _DEPTH = 6
@@ -99,6 +100,31 @@ def open_case(path: Path, given: Given, within: Path | None = None) -> tuple[Fil
     return films
 
 
+def open_dataset(root: Path) -> tuple[AnnotatedFilm, ...]:
+    """All films of a tree with their outlines; no pixels are read yet.
+
+    A film that is among the masses and among the calcifications comes once, with all its lesions. One
+    whose lesions have not all a mask that fits cannot be read: its other tissue is not known to be
+    free of findings.
+
+    Raises
+    ------
+    UnreadableScan
+        If none of the films that the csv files name is there.
+    """
+    tree, rows = _tree(root), _rows(root, None)
+    films: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for series, found in _films(rows).items():
+        if series in tree:
+            films[_position(found[0])] += found
+    if not films:
+        raise UnreadableScan(
+            f"{shown(root)}: none of the films that the csv files name is here; "
+            "keep the DICOM files and the csv files under one folder"
+        )
+    return tuple(_annotated(found, tree) for found in films.values())
+
+
 def _tables(folder: Path, within: Path | None) -> list[Path]:
     """Csv files of CBIS-DDSM in a folder, told by their headers."""
     try:
@@ -162,6 +188,28 @@ def _tree(root: Path) -> Tree:
     return dict(tree)
 
 
+def _position(row: Row) -> tuple[str, ...]:
+    """Whose film it is and of which side and view; the set has one of each."""
+    return tuple(row.get(column, "").upper() for column in ("patientid", "leftorrightbreast", "imageview"))
+
+
+def _annotated(rows: Sequence[Row], tree: Tree) -> AnnotatedFilm:
+    row, film = rows[0], _film(rows, tree, Given())
+    facts = {
+        "kind": DIGITISED,
+        "laterality": film.laterality or "",
+        "view": film.view or "",
+        "density": row.get("breastdensity", ""),
+        "lesions": ", ".join(sorted({_LESIONS.get(_kind(r), LesionType.OTHER).value for r in rows})),
+        "marked by": "outlines",
+    }
+    files = [path for r in rows for path in (*tree[_series(r["imagefilepath"])], *_drawn(r, tree))]
+    digest = digest_of([sorted(r.items()) for r in rows], [stamp(path) for path in files])
+    known = {name: str(value) for name, value in facts.items() if value}
+    read = partial(_read_complete, rows, tree, Given(film.laterality, film.view))
+    return AnnotatedFilm(replace(film, read=read), row.get("patientid", ""), False, digest, known)
+
+
 def _film(rows: Sequence[Row], tree: Tree, given: Given) -> Film:
     row = rows[0]
     side = _SIDES.get(row.get("leftorrightbreast", "").upper())
@@ -177,10 +225,28 @@ def _title(row: Row) -> str:
 
 
 def _read_film(rows: Sequence[Row], tree: Tree, given: Given) -> Mammogram:
-    path = _largest(tree[_series(rows[0]["imagefilepath"])])
-    film = dicom.read_film(path, given)
-    shape = (film.pixels.shape[0], film.pixels.shape[1])
-    regions = [_region(row, tree, shape) for row in rows] if given.outlines is None else []
+    film = _pixels_of(rows, tree, given)
+    return _with_regions(film, rows, _regions(film, rows, tree) if given.outlines is None else [])
+
+
+def _read_complete(rows: Sequence[Row], tree: Tree, given: Given) -> Mammogram:
+    """As `_read_film`, but refused where an abnormality has no outline."""
+    film = _pixels_of(rows, tree, given)
+    regions = _regions(film, rows, tree)
+    if doubt := next((region.doubt for region in regions if region.doubt), ""):
+        raise UnreadableOutlines(f"{_title(rows[0])}: {doubt}; get its mask again")
+    return _with_regions(film, rows, regions)
+
+
+def _pixels_of(rows: Sequence[Row], tree: Tree, given: Given) -> Mammogram:
+    return dicom.read_film(_largest(tree[_series(rows[0]["imagefilepath"])]), given)
+
+
+def _regions(film: Mammogram, rows: Sequence[Row], tree: Tree) -> list[_Region]:
+    return [_region(row, tree, (film.pixels.shape[0], film.pixels.shape[1])) for row in rows]
+
+
+def _with_regions(film: Mammogram, rows: Sequence[Row], regions: Sequence[_Region]) -> Mammogram:
     density = rows[0].get("breastdensity", "")
     return replace(
         film,
@@ -266,7 +332,7 @@ def outlines_of_mask(mask: NDArray[np.bool_], shape: tuple[int, int]) -> list[ND
 
 
 def _described(vertices: NDArray[np.float64], row: Row) -> Outline:
-    kind = _LESIONS.get(row.get("abnormalitytype", "").lower())
+    kind = _LESIONS.get(_kind(row))
     words = [row.get(column, "") for column in ("massshape", "massmargins", "calctype", "calcdistribution")]
     return Outline(
         vertices=vertices,
@@ -277,6 +343,10 @@ def _described(vertices: NDArray[np.float64], row: Row) -> Outline:
         pathology=_pathology(row.get("pathology", "")),
         abnormality=_ranked(row.get("abnormalityid", ""), 1, 99) or 1,
     )
+
+
+def _kind(row: Row) -> str:
+    return row.get("abnormalitytype", "").lower()
 
 
 def _ranked(text: str, lowest: int, highest: int) -> int | None:

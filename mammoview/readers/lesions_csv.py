@@ -11,7 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ import numpy as np
 from mammoview.domain import Film, Given, Laterality, LesionType, Mammogram, Outline, Pathology, View
 from mammoview.errors import UnreadableScan, UnusableDataset
 from mammoview.readers import raster
+from mammoview.readers.annotated import DIGITISED, AnnotatedFilm, kinds_of
 from mammoview.readers.limits import LONGEST_EDGE, check_size, check_spacing
 
 __all__ = ["AnnotatedFilm", "open_dataset"]
@@ -30,28 +31,13 @@ UNKNOWN_MM: Final = 0.178
 MIAS_MM: Final = 0.2
 PATHOLOGIES: Final = {pathology.value: pathology for pathology in Pathology}
 SEVERITIES: Final = {"B": Pathology.BENIGN, "M": Pathology.MALIGNANT}
-
-
-@dataclass(frozen=True, slots=True)
-class AnnotatedFilm:
-    """A film with what was annotated on it and whose it is.
-
-    Attributes
-    ----------
-    film : Film
-        Its mammogram carries the annotations as outlines.
-    patient : str
-        The dataset's own pseudonym; films are split by it.
-    normal : bool
-        Stated to be without findings.
-    digest : str
-        Of what the table says of it: another one when a row is corrected.
-    """
-
-    film: Film
-    patient: str
-    normal: bool
-    digest: str
+MIAS_LESIONS: Final = {
+    "CALC": LesionType.CALCIFICATION,
+    "ARCH": LesionType.OTHER,  # architectural distortion
+    "ASYM": LesionType.OTHER,  # asymmetry
+}
+"""What is no mass among the classes of mini-MIAS."""
+MIAS_TISSUE: Final = {"F": "fatty", "G": "fatty-glandular", "D": "dense-glandular"}
 
 
 def open_dataset(folder: Path) -> tuple[AnnotatedFilm, ...]:
@@ -118,7 +104,12 @@ def _cbis(path: Path, rows: list[dict[str, str]]) -> AnnotatedFilm:
     scale = np.array(size) / SQUASHED
     outlines = tuple(_box(row, scale, i) for i, row in enumerate(rows, start=1))
     facts = {"density": first["density"], "digitiser": first["digitizer"]}
-    return _annotated(path, given, outlines, first["patient_id"], False, facts)
+    known_before = facts | {
+        "kind": DIGITISED if first["digitizer"] else "",
+        "lesions": kinds_of(outlines),
+        "marked by": "boxes",
+    }
+    return _annotated(path, given, outlines, (first["patient_id"], False), facts, known_before)
 
 
 def _box(row: Mapping[str, str], scale: np.ndarray[tuple[int], np.dtype[np.float64]], number: int) -> Outline:
@@ -139,18 +130,30 @@ def _mias(path: Path, rows: list[dict[str, str]]) -> AnnotatedFilm:
     outlines = tuple(_circle(row, i) for i, row in enumerate(rows, start=1) if row["radius"])
     normal = all(row["abnormality"] == "NORM" for row in rows)
     given = Given(view=View.MLO, spacing_mm=MIAS_MM)
-    return _annotated(path, given, outlines, rows[0]["patient_id"], normal, {"tissue": rows[0]["tissue"]})
+    tissue = rows[0]["tissue"]
+    lesions = {_mias_lesion(row).value for row in rows if row["abnormality"] != "NORM"}
+    known_before = {
+        "kind": DIGITISED,
+        "density": MIAS_TISSUE.get(tissue, tissue),
+        "lesions": ", ".join(sorted(lesions)),
+        "marked by": "circles" if outlines else "",
+    }
+    patient = rows[0]["patient_id"]
+    return _annotated(path, given, outlines, (patient, normal), {"tissue": tissue}, known_before)
+
+
+def _mias_lesion(row: Mapping[str, str]) -> LesionType:
+    return MIAS_LESIONS.get(row["abnormality"], LesionType.MASS)
 
 
 def _circle(row: Mapping[str, str], number: int) -> Outline:
     turn = np.linspace(0, 2 * np.pi, 32, endpoint=False)
     radius = _length(row, "radius")
     points = np.stack([np.sin(turn), np.cos(turn)], axis=1) * radius
-    kind = LesionType.CALCIFICATION if row["abnormality"] == "CALC" else LesionType.MASS
     pathology = SEVERITIES.get(row["severity"])
     return Outline(
         points + np.array([_length(row, "row"), _length(row, "column")]),
-        lesion_type=kind,
+        lesion_type=_mias_lesion(row),
         description=row["abnormality"],
         pathology=pathology,
         abnormality=number,
@@ -161,10 +164,13 @@ def _annotated(
     path: Path,
     given: Given,
     outlines: tuple[Outline, ...],
-    patient: str,
-    normal: bool,
+    whose: tuple[str, bool],
     facts: Mapping[str, str],
+    known_before: Mapping[str, str],
 ) -> AnnotatedFilm:
+    """A film of the table; `whose` is the patient and whether the film is normal."""
+    patient, normal = whose
+
     def read() -> Mammogram:
         return replace(raster.read_film(path, given), outlines=outlines, facts=dict(facts))
 
@@ -172,7 +178,9 @@ def _annotated(
     for outline in outlines:
         said.update(outline.vertices.tobytes())
     film = Film(path.stem, given.laterality, given.view, read)
-    return AnnotatedFilm(film, patient, normal, said.hexdigest())
+    where = {"laterality": given.laterality or "", "view": given.view or ""}
+    known = {name: str(value) for name, value in (where | dict(known_before)).items() if value}
+    return AnnotatedFilm(film, patient, normal, said.hexdigest(), known)
 
 
 def _length(row: Mapping[str, str], column: str) -> float:

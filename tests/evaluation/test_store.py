@@ -9,7 +9,7 @@ import numpy as np
 from numpy.testing import assert_allclose
 
 from mammoview.evaluation.store import build, load
-from mammoview.readers.lesions_csv import open_dataset
+from mammoview.readers.datasets import open_dataset
 
 TABLE = "image,patient_id,tissue,abnormality,severity,column,row,radius\n"
 
@@ -38,3 +38,17 @@ def test_a_corrected_row_is_prepared_anew(tmp_path):
     # 50 pixels of 0.2 mm are 200 reference pixels.
     assert_allclose(after.boxes - before.boxes, [[0, 200, 0, 200]], atol=1e-6)
     assert_allclose(before.boxes[0, 2] - before.boxes[0, 0], 2 * 30 * 4, atol=1)
+
+
+def test_a_film_that_cannot_be_read_is_left_out_and_counted(tmp_path, capsys):
+    folder = dataset(tmp_path / "films", 100)
+    with (folder / "lesions.csv").open("a") as table:
+        table.write("mdb002.png,mias_001,G,NORM,,,,\nmdb003.png,mias_002,G,NORM,,,,\n")
+    (folder / "images" / "mdb002.png").write_bytes(b"no picture")
+    kept = build(open_dataset(folder), tmp_path / "store", 0.3)
+    assert [f.film.source for f in kept] == ["mdb001"]
+    told = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    assert [line.split(": ")[2].split(" ")[0] for line in told] == ["mdb002", "mdb003", "2"]
+    assert "2 of 3 films are left out" in told[2]
+    (film,) = load((f.film.source for f in kept), tmp_path / "store")
+    assert film.patient == "mias_001"

@@ -1,0 +1,80 @@
+"""A film with what was annotated on it: what every kind of dataset is opened as."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NoReturn
+
+from mammoview.domain import Film, LesionType, Mammogram, Outline
+from mammoview.errors import UnreadableOutlines
+
+__all__ = ["DIGITISED", "SYNTHETIC", "AnnotatedFilm", "digest_of", "kinds_of", "left_out", "stamp"]
+
+DIGITISED: Final = "digitised film"
+SYNTHETIC: Final = "synthetic film"
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedFilm:
+    """A film with what was annotated on it and whose it is.
+
+    Attributes
+    ----------
+    film : Film
+        Its mammogram carries the annotations as outlines, with type, pathology and subtlety where the
+        source gives them.
+    patient : str
+        The dataset's own pseudonym; films are split by it.
+    normal : bool
+        Stated to be without findings, and of a patient without findings where whole cases are known.
+    digest : str
+        Of what the source says of it: another one when its annotation is corrected.
+    facts : mapping
+        What is known without decoding the film, where the source says it: "kind" ("digitised film" or
+        "synthetic film"), "digitiser", "laterality", "view", "density", "lesions" (the types stated to
+        be on this film, sorted, joined by ", "), "marked by" ("boxes", "circles" or "outlines"), and
+        the source's own.
+    """
+
+    film: Film
+    patient: str
+    normal: bool
+    digest: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+def left_out(name: str, patient: str, sentence: str) -> AnnotatedFilm:
+    """A film that is known to be there and cannot be used; reading it says why.
+
+    So a dataset opens as a whole, and whoever prepares its films tells of this one and goes on.
+    """
+
+    def read() -> Mammogram:
+        _refuse(sentence)
+
+    return AnnotatedFilm(Film(name, None, None, read), patient, False, digest_of(sentence))
+
+
+def _refuse(sentence: str) -> NoReturn:
+    raise UnreadableOutlines(sentence)
+
+
+def kinds_of(outlines: Iterable[Outline]) -> str:
+    """The lesion types among outlines as `AnnotatedFilm.facts` has them; a type not stated is "other"."""
+    return ", ".join(sorted({(outline.lesion_type or LesionType.OTHER).value for outline in outlines}))
+
+
+def digest_of(*said: object) -> str:
+    """Of anything whose `repr` tells its content."""
+    return hashlib.sha256(repr(said).encode()).hexdigest()
+
+
+def stamp(path: Path | None) -> tuple[str, int, int] | None:
+    """Name, size and time of change of a file, which a corrected file does not share; None of None."""
+    if path is None:
+        return None
+    state = path.stat()
+    return path.name, state.st_size, state.st_mtime_ns
