@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Figure", "clustered"]
+__all__ = ["Figure", "band", "clustered", "resamples"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,35 @@ class Figure:
     n: int
     patients: int
 
+    def reflected(self) -> Figure:
+        """With the interval mirrored about the value (Davison & Hinkley 1997, §2.4: the basic bootstrap).
+
+        For what resampling pushes to one side, such as a sum of absolute differences, whose
+        percentiles may leave the value itself outside; never below 0.
+        """
+        return replace(
+            self, low=max(0.0, 2 * self.value - self.high), high=max(0.0, 2 * self.value - self.low)
+        )
+
     def as_json(self) -> dict[str, object]:
-        """Rounded to six places; an undefined bound becomes None."""
+        """Rounded to six places; an undefined value or bound becomes None."""
         return {k: _rounded(v) if isinstance(v, float) else v for k, v in asdict(self).items()}
 
     def __str__(self) -> str:
         return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
+
+
+def resamples(patients: Sequence[str], draws: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """Indices into the units, with repeats: as many patients as there are, drawn with replacement.
+
+    A patient who is drawn twice brings all her units twice.
+    """
+    names, owner = np.unique(np.array(patients), return_inverse=True)
+    units = [np.flatnonzero(owner == i) for i in range(len(names))]
+    rng = np.random.default_rng(seed)
+    for _ in range(draws):
+        chosen = rng.integers(len(names), size=len(names))
+        yield np.concatenate([units[i] for i in chosen])
 
 
 def clustered(
@@ -47,6 +70,7 @@ def clustered(
     unit: str,
     draws: int = 1000,
     seed: int = 0,
+    n: int | None = None,
 ) -> Figure:
     """A statistic and its 95 % percentile interval by a bootstrap over patients.
 
@@ -56,21 +80,37 @@ def clustered(
         Takes indices into the units (with repeats) and returns a number; NaN where it is undefined
         for a draw, which is then left out.
     patients : sequence of str
-        Whose each unit is.
+        Whose each unit is; at least one.
     unit : str
     draws, seed : int
         Number of resamples; their generator's seed.
+    n : int or None
+        How many units are named where they are not what is resampled: the lesions of resampled films.
+
+    Returns
+    -------
+    Figure
+        Its bounds are NaN where they are undefined: of one patient nothing can be resampled.
     """
-    names, owner = np.unique(np.array(patients), return_inverse=True)
-    units = [np.flatnonzero(owner == i) for i in range(len(names))]
-    rng = np.random.default_rng(seed)
-    values = []
-    for _ in range(draws):
-        chosen = rng.integers(len(names), size=len(names))
-        values.append(statistic(np.concatenate([units[i] for i in chosen])))
-    low, high = np.nanpercentile(values, (2.5, 97.5))
-    whole = statistic(np.arange(len(patients)))
-    return Figure(float(whole), float(low), float(high), unit, len(patients), len(names))
+    value = float(statistic(np.arange(len(patients))))
+    low, high = band(lambda index: np.array([statistic(index)]), patients, draws, seed)
+    counted = len(patients) if n is None else n
+    return Figure(value, float(low[0]), float(high[0]), unit, counted, len(set(patients)))
+
+
+def band(
+    statistic: Callable[[NDArray[np.int64]], NDArray[np.float64]],
+    patients: Sequence[str],
+    draws: int = 1000,
+    seed: int = 0,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The 95 % percentile interval of every element of a statistic that returns (K,): low, high."""
+    values = np.array([statistic(index) for index in resamples(patients, draws, seed)], np.float64)
+    bounds = np.full((2, values.shape[1]), np.nan)
+    defined = ~np.isnan(values).all(axis=0)
+    if len(set(patients)) > 1 and defined.any():
+        bounds[:, defined] = np.nanpercentile(values[:, defined], (2.5, 97.5), axis=0)
+    return bounds[0], bounds[1]
 
 
 def _rounded(value: float) -> float | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,9 @@ from mammoview.errors import UnusableDataset
 
 if TYPE_CHECKING:
     from mammoview.evaluation.bootstrap import Figure
+    from mammoview.evaluation.films import Judged
     from mammoview.evaluation.store import Prepared
+    from mammoview.evaluation.tissue import ScoredPatches
     from mammoview.models.cards import Suite
     from mammoview.readers.lesions_csv import AnnotatedFilm
 
@@ -34,12 +38,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="prepared films are kept here")
     parser.add_argument("--weights", type=Path, help="folder of cards and tensors, instead of the project's")
     parser.add_argument("--stride", type=int, choices=(32, 64), default=64, help="of the saliency's patches")
+    parser.add_argument(
+        "--workers", type=_workers, default=1, metavar="N", help="processes that assess films (default: 1)"
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument(
         "--choose",
         action="store_true",
         help="choose the operating points on these films and write them and the figures on the cards",
     )
+
+
+def _workers(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes from 1 to 256")
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -50,43 +63,52 @@ def run(arguments: argparse.Namespace) -> int:
     UnusableDataset
         The folder is not a dataset, or holds no film of the wanted patients.
     """
-    from mammoview.evaluation.split import in_validation
     from mammoview.models.cards import WEIGHTS, load_suite
-    from mammoview.readers.lesions_csv import open_dataset
 
     folder = arguments.weights or WEIGHTS
-    arguments.out.mkdir(parents=True, exist_ok=True)  # before the long work rather than after it
+    films = _wanted(arguments)
     suite = load_suite(folder, arguments.device)
-    films = [
-        f for f in open_dataset(arguments.dataset) if arguments.films == "all" or in_validation(f.patient)
-    ]
-    if not films:
-        raise UnusableDataset(f"{arguments.dataset}: no film of a validation patient; give --films all")
-    prepared = _prepared(films, arguments, suite)
-    figures: dict[str, dict[str, Figure]] = {card.name: {} for card in suite.cards}
-    points = _tissue(suite, prepared, figures)
+    with _made(arguments.out):  # before the long work rather than after it
+        prepared = _prepared(films, arguments, suite)
+        patches = _scored(suite, prepared)
+        figures = _tissue(suite, patches)
+        if arguments.choose:
+            points = _thresholds(suite, patches) | _levels(suite, prepared)
+            _write_points(suite, points, folder)
+            suite = load_suite(folder, arguments.device)
+        judged = _whole_films([suite] * len(films), films, arguments)
+        metrics = _metrics(suite, films, prepared, patches, judged, figures, arguments)
+        _write(metrics, arguments.out / "metrics.json")
+    overall = metrics["films_and_saliency"]
     if arguments.choose:
-        points |= _levels(suite, prepared)
-        _write_points(suite, points, folder)
-        suite = load_suite(folder, arguments.device)
-    overall = _whole_films(suite, films, arguments.stride, figures)
-    metrics = {
-        "dataset": arguments.dataset.name,
-        "films": len(films),
-        "patients": len({f.patient for f in films}),
-        "which": arguments.films,
-        "stride": arguments.stride,
-        "operating_points": {card.name: card.operating_point for card in suite.cards},
-        "networks": {name: _as_json(found) for name, found in figures.items()},
-        "films_and_saliency": _as_json(overall),
-    }
-    draft = arguments.out / "metrics.json.draft"
-    draft.write_text(json.dumps(metrics, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    draft.replace(arguments.out / "metrics.json")
-    if arguments.choose:
-        _write_metrics(suite, figures, overall, folder)
-    _print(figures, overall)
+        _write_metrics(suite, metrics["networks"], overall, folder)
+    _print({**metrics["networks"], "films and saliency": overall, **metrics["baselines"]})
     return 0
+
+
+def _wanted(arguments: argparse.Namespace) -> list[AnnotatedFilm]:
+    from mammoview.evaluation.split import in_validation
+    from mammoview.readers.datasets import open_dataset
+
+    films = open_dataset(arguments.dataset)
+    chosen = [f for f in films if arguments.films == "all" or in_validation(f.patient)]
+    if not chosen:
+        raise UnusableDataset(f"{arguments.dataset}: no film of a validation patient; give --films all")
+    return chosen
+
+
+@contextmanager
+def _made(out: Path) -> Iterator[None]:
+    """The folder and those above it; those that were made are taken away again if nothing came of it."""
+    new = [path for path in (out, *out.parents) if not path.exists()]
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # something is in it
+            for path in new:
+                path.rmdir()
+        raise
 
 
 def _prepared(films: Sequence[AnnotatedFilm], arguments: argparse.Namespace, suite: Suite) -> list[Prepared]:
@@ -98,18 +120,34 @@ def _prepared(films: Sequence[AnnotatedFilm], arguments: argparse.Namespace, sui
     return load((f.film.source for f in films), store)
 
 
-def _tissue(
-    suite: Suite, prepared: Sequence[Prepared], figures: dict[str, dict[str, Figure]]
-) -> dict[str, float]:
+def _scored(suite: Suite, prepared: Sequence[Prepared]) -> dict[Magnification, ScoredPatches]:
+    """The balanced draw of every magnification at which there are lesions."""
     from mammoview.evaluation.patches import lesions_of
+    from mammoview.evaluation.tissue import score_patches
+
+    return {
+        magnification: score_patches(classifier, prepared, magnification)
+        for magnification, classifier in suite.tissue.items()
+        if lesions_of(prepared, magnification, classifier.patch)[0]
+    }
+
+
+def _tissue(suite: Suite, patches: dict[Magnification, ScoredPatches]) -> dict[str, dict[str, Figure]]:
     from mammoview.evaluation.tissue import tissue_figures
 
-    points = {}
-    for magnification in Magnification:
-        card, classifier = suite.tissue_cards[magnification], suite.tissue[magnification]
-        if lesions_of(prepared, magnification, classifier.patch)[0]:
-            figures[card.name], points[card.name] = tissue_figures(classifier, prepared, magnification)
-    return points
+    figures: dict[str, dict[str, Figure]] = {card.name: {} for card in suite.cards}
+    for magnification, scored in patches.items():
+        figures[suite.tissue_cards[magnification].name] = tissue_figures(scored)
+    return figures
+
+
+def _thresholds(suite: Suite, patches: dict[Magnification, ScoredPatches]) -> dict[str, float]:
+    from mammoview.evaluation.tissue import best_threshold
+
+    return {
+        suite.tissue_cards[m].name: best_threshold(scored.held_out.labels, scored.suspicion)
+        for m, scored in patches.items()
+    }
 
 
 def _levels(suite: Suite, prepared: Sequence[Prepared]) -> dict[str, float]:
@@ -127,19 +165,106 @@ def _levels(suite: Suite, prepared: Sequence[Prepared]) -> dict[str, float]:
 
 
 def _whole_films(
-    suite: Suite, films: Sequence[AnnotatedFilm], stride: int, figures: dict[str, dict[str, Figure]]
-) -> dict[str, Figure]:
-    from tqdm import tqdm
+    suites: Sequence[Suite], films: Sequence[AnnotatedFilm], arguments: argparse.Namespace
+) -> list[Judged]:
+    """Each film with the suite of its own, so that one may be chosen on other patients than the film's."""
+    from mammoview.evaluation.workers import judge_all
 
-    from mammoview.evaluation.films import film_figures, judge, lattice_figure
+    return judge_all(films, suites, Settings(stride=arguments.stride), arguments.workers)
 
-    settings = Settings(stride=stride)
-    judged = [judge(film, suite, settings) for film in tqdm(films, desc="assessing", unit="film")]
-    for magnification in Magnification:
-        if any(len(f.lattice[magnification][0]) for f in judged):
-            name = suite.tissue_cards[magnification].name
-            figures[name]["tissue AUC, all lattice negatives"] = lattice_figure(judged, magnification)
-    return film_figures(judged)
+
+def _metrics(
+    suite: Suite,
+    films: Sequence[AnnotatedFilm],
+    prepared: Sequence[Prepared],
+    patches: dict[Magnification, ScoredPatches],
+    judged: Sequence[Judged],
+    figures: dict[str, dict[str, Figure]],
+    arguments: argparse.Namespace,
+) -> dict[str, Any]:
+    """The content of metrics.json; a figure is {"value", "low", "high", "unit", "n", "patients"}."""
+    from mammoview.evaluation.figures import film_figures, film_score_figures, froc_curves, warning_counts
+    from mammoview.evaluation.lesions import (
+        baseline_figures,
+        finding_figures,
+        lesion_rows,
+        saliency_figures,
+    )
+    from mammoview.evaluation.subgroups import subgroup_figures
+    from mammoview.evaluation.tissue import tissue_curves
+
+    curves: dict[str, dict[str, Any]] = {"froc": froc_curves(judged)}
+    for magnification, scored in patches.items():
+        for kind, curve in tissue_curves(scored).items():
+            curves.setdefault(kind, {})[suite.tissue_cards[magnification].name] = curve
+    overall = film_figures(judged) | saliency_figures(judged) | finding_figures(judged)
+    return {
+        "dataset": arguments.dataset.resolve().name,
+        "films": len(films),
+        "patients": len({f.patient for f in films}),
+        "which": arguments.films,
+        "stride": arguments.stride,
+        "operating_points": {card.name: card.operating_point for card in suite.cards},
+        "networks": _as_json(_with_lattice(suite, judged, figures)),
+        "films_and_saliency": _as_json(overall),
+        "curves": curves,
+        "film_scores": _as_json(film_score_figures(judged)),
+        "subgroups": _as_json(subgroup_figures(judged)),
+        "baselines": _as_json(baseline_figures(judged)),
+        "randomised": _as_json(_randomised(suite, patches)),
+        "counts": _counts(suite, prepared, patches, judged),
+        "lesions": lesion_rows(judged),
+        "warnings": warning_counts(judged),
+    }
+
+
+def _with_lattice(
+    suite: Suite, judged: Sequence[Judged], figures: dict[str, dict[str, Figure]]
+) -> dict[str, dict[str, Figure]]:
+    from mammoview.evaluation.figures import lattice_figure
+
+    if not any(film.lesions for film in judged):
+        return figures
+    label = "tissue AUC, all lattice negatives"
+    found = {suite.tissue_cards[m].name: {label: lattice_figure(judged, m)} for m in Magnification}
+    return {name: known | found.get(name, {}) for name, known in figures.items()}
+
+
+def _randomised(suite: Suite, patches: dict[Magnification, ScoredPatches]) -> dict[str, Figure]:
+    from mammoview.evaluation.randomised import randomised_figures
+
+    figures: dict[str, Figure] = {}
+    for magnification, scored in patches.items():
+        figures |= randomised_figures(suite.tissue[magnification], scored.held_out, magnification)
+    return figures
+
+
+def _counts(
+    suite: Suite,
+    prepared: Sequence[Prepared],
+    patches: dict[Magnification, ScoredPatches],
+    judged: Sequence[Judged],
+) -> dict[str, Any]:
+    from mammoview.evaluation.patches import lesions_of
+
+    left_out = {m: lesions_of(prepared, m, suite.tissue[m].patch)[1] for m in Magnification}
+    return {
+        "films with lesions": sum(bool(f.lesions) for f in judged),
+        "normal films": sum(f.normal for f in judged),
+        "films neither normal nor with a place of their lesion": sum(
+            not f.normal and not f.lesions for f in judged
+        ),
+        "lesions": sum(len(f.lesions) for f in judged),
+        "findings": sum(f.findings for f in judged),
+        "too large for a patch": {suite.tissue_cards[m].name: n for m, n in left_out.items()},
+        "patches": {suite.tissue_cards[m].name: len(s.suspicion) for m, s in patches.items()},
+    }
+
+
+def _write(metrics: dict[str, Any], path: Path) -> None:
+    draft = path.with_suffix(".json.draft")
+    draft.write_text(json.dumps(metrics, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    draft.replace(path)
 
 
 def _write_points(suite: Suite, points: dict[str, float], folder: Path) -> None:
@@ -150,28 +275,30 @@ def _write_points(suite: Suite, points: dict[str, float], folder: Path) -> None:
             write_card(replace(card, operating_point=round(points[card.name], 4)), folder)
 
 
-def _write_metrics(
-    suite: Suite, figures: dict[str, dict[str, Figure]], overall: dict[str, Figure], folder: Path
-) -> None:
+def _write_metrics(suite: Suite, networks: dict[str, Any], overall: dict[str, Any], folder: Path) -> None:
     from mammoview.models.cards import write_card
 
     for card in suite.cards:
-        found = figures[card.name]
+        found = networks[card.name]
         if card.name == suite.heatmap_card.name:
             found = found | overall
         if card.name == suite.baseline_card.name:
             found = found | {k: v for k, v in overall.items() if k == "heatmap MSE, baseline"}
-        write_card(replace(card, metrics=_as_json(found)), folder)
+        write_card(replace(card, metrics=found), folder)
 
 
-def _as_json(figures: dict[str, Figure]) -> dict[str, Any]:
-    return {name: figure.as_json() for name, figure in figures.items()}
+def _as_json(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures at any depth, as metrics.json and the cards hold them."""
+    return {
+        name: _as_json(found) if isinstance(found, Mapping) else found.as_json()
+        for name, found in figures.items()
+    }
 
 
-def _print(figures: dict[str, dict[str, Figure]], overall: dict[str, Figure]) -> None:
-    import sys
-
-    for name, found in {**figures, "films and saliency": overall}.items():
+def _print(tables: Mapping[str, Mapping[str, Any]]) -> None:
+    for name, found in tables.items():
         for label, figure in found.items():
-            what = f"{figure.n} {figure.unit} of {figure.patients} patients"
-            sys.stdout.write(f"{name:24} {label:58} {figure}  [{what}]\n")
+            interval = " to ".join("–" if b is None else f"{b:.3g}" for b in (figure["low"], figure["high"]))
+            value = "–" if figure["value"] is None else f"{figure['value']:.3g}"
+            what = f"{figure['n']} {figure['unit']} of {figure['patients']} patients"
+            sys.stdout.write(f"{name:24} {label:58} {value} ({interval})  [{what}]\n")

@@ -1,170 +1,198 @@
-"""What the networks say of whole films: heat, findings, saliency, each against the annotation."""
+"""What the networks say of one film: heat, findings, saliency and baselines, each against the annotation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
+from torch import Tensor
 
 from mammoview.backend import assess
-from mammoview.domain import REFERENCE_MM, Agreement, Magnification, Mammogram, Outline, Settings
-from mammoview.evaluation.bootstrap import Figure, clustered
-from mammoview.evaluation.froc import FilmMarks, mark, sensitivity_at
+from mammoview.backend.findings import find
+from mammoview.backend.saliency import contributions, hot_pixels
+from mammoview.domain import (
+    Agreement,
+    Assessment,
+    Drawn,
+    Finding,
+    LesionType,
+    Magnification,
+    Mammogram,
+    Outline,
+    Pathology,
+    Saliency,
+    Settings,
+    Weighting,
+)
+from mammoview.evaluation.froc import HIT_RULES, FilmMarks, mark
+from mammoview.evaluation.gradcam import added_up, grad_cam, hires_cam
 from mammoview.evaluation.heat import heat_target
+from mammoview.evaluation.lattice import Cells, sorted_cells
 from mammoview.geometry import Frame
 from mammoview.models.cards import Suite
-from mammoview.prepare import CELL
+from mammoview.models.tissue import TissueClassifier
+from mammoview.prepare import CELL, magnify, prepare
 from mammoview.readers.lesions_csv import AnnotatedFilm
 from mammoview.scorecard import agreements
 
-__all__ = ["Judged", "film_figures", "judge", "lattice_figure"]
+__all__ = ["GRAD_CAM", "HIRES_CAM", "SALIENCY", "UNIFORM", "Judged", "Lesion", "film_scores", "judge"]
 
-FALSE_PER_FILM = (0.5, 0.9, 3.0)
+SWEPT_LEVEL: Final = 0.01
+"""Findings are looked for from this heat on, below any card's level, so that a FROC is not cut short."""
+
+HIGHEST: Final = 10
+"""Products whose mean is one of the compared scores of a film."""
+
+SALIENCY: Final = "saliency"
+GRAD_CAM: Final = "Grad-CAM"
+HIRES_CAM: Final = "HiResCAM"
+UNIFORM: Final = "uniform over the heat region"
+
+
+@dataclass(frozen=True, slots=True)
+class Lesion:
+    """What an annotation says of its lesion; `outline` counts the film's outlines."""
+
+    outline: int
+    lesion_type: LesionType | None
+    pathology: Pathology | None
+    subtlety: int | None
+    description: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """One film, assessed and compared with its annotation."""
+    """One film, assessed and compared with its annotation.
 
+    Attributes
+    ----------
+    film, patient : str
+    normal : bool
+        Stated to be without findings.
+    view, density : str
+        As the source says; empty where it does not.
+    lesions : tuple of Lesion
+        Those drawn on the film; a film may have none and still not be normal.
+    scores : mapping of str to float
+        See `film_scores`.
+    marks : mapping of hit rule to FilmMarks
+        Of findings down to a heat of 0.01.
+    squared_errors : (float, float)
+        Of the heatmap without and with local results.
+    agreements : mapping of map and magnification to Agreements
+        One for each lesion, of the saliency and of the baselines.
+    cells : mapping of Magnification to Cells
+    findings : int
+        From the card's level on.
+    warnings : tuple of str
+    """
+
+    film: str
     patient: str
     normal: bool
-    score: float
-    marks: FilmMarks
+    view: str
+    density: str
+    lesions: tuple[Lesion, ...]
+    scores: Mapping[str, float]
+    marks: Mapping[str, FilmMarks]
     squared_errors: tuple[float, float]
-    agreements: dict[Magnification, tuple[Agreement, ...]]
-    lattice: dict[Magnification, tuple[NDArray[np.float32], NDArray[np.float32]]]
+    agreements: Mapping[tuple[str, Magnification], tuple[Agreement, ...]]
+    cells: Mapping[Magnification, Cells]
+    findings: int
+    warnings: tuple[str, ...]
 
 
 def judge(annotated: AnnotatedFilm, suite: Suite, settings: Settings) -> Judged:
-    """Assess a film as the page would and compare; squared errors are (baseline, with local results)."""
+    """Assess a film as the page would and compare it with its annotation."""
     mammogram = annotated.film.read()
     found = assess(mammogram, suite, settings)
-    target = heat_target(_boxes(mammogram.outlines, found.heatmap.frame), found.heatmap.heat.shape)
-    errors = [float(((h.heat - target) ** 2).mean()) for h in (found.baseline, found.heatmap)]
-    agreed = {m: agreements(found, mammogram.outlines, m) for m in Magnification}
-    lattice = {}
-    for magnification in Magnification:
-        grid = found.grids[magnification, 32]
-        inside = _inside(grid.centres(), found.breast.inside, found.breast.frame)
-        reach = grid.patch * magnification.mm / REFERENCE_MM / 2
-        lattice[magnification] = _sorted_cells(
-            grid.suspicion, grid.frame, inside, mammogram, reach, magnification
-        )
+    drawn = {i: o for i, o in enumerate(mammogram.outlines) if o.drawn_by is Drawn.READER and not o.core}
+    lesions = tuple(drawn.values())
+    heatmap = found.heatmap
+    swept = find(replace(heatmap, level=min(heatmap.level, SWEPT_LEVEL)))
+    target = heat_target(_boxes(lesions, heatmap.frame), heatmap.heat.shape)
+    errors = [float(((h.heat - target) ** 2).mean()) for h in (found.baseline, heatmap)]
     return Judged(
-        annotated.patient,
-        annotated.normal,
-        found.score,
-        mark(found.findings, mammogram.outlines),
-        (errors[0], errors[1]),
-        agreed,
-        lattice,
+        film=annotated.film.source,
+        patient=annotated.patient,
+        normal=annotated.normal,
+        view=str(mammogram.view or ""),
+        density=mammogram.facts.get("density") or mammogram.facts.get("tissue") or "",
+        lesions=tuple(
+            Lesion(i, o.lesion_type, o.pathology, o.subtlety, o.description) for i, o in drawn.items()
+        ),
+        scores=film_scores(found, swept),
+        marks={rule: mark(swept, lesions, hits) for rule, hits in HIT_RULES.items()},
+        squared_errors=(errors[0], errors[1]),
+        agreements=_agreements(mammogram, found, suite) if lesions else {},
+        cells={m: sorted_cells(found.grids[m, 32], found.breast, lesions) for m in Magnification},
+        findings=len(found.findings),
+        warnings=found.warnings,
     )
 
 
-def film_figures(films: Sequence[Judged]) -> dict[str, Figure]:
-    """Every figure that is counted in films, lesions or saliency maps."""
-    patients = [f.patient for f in films]
-    figures = {
-        "heatmap MSE, baseline": _mean(films, patients, lambda f: f.squared_errors[0]),
-        "heatmap MSE, with local results": _mean(films, patients, lambda f: f.squared_errors[1]),
-        "heatmap MSE, local results minus baseline": _mean(
-            films, patients, lambda f: f.squared_errors[1] - f.squared_errors[0]
-        ),
-    }
-    marks = [f.marks for f in films]
-    for rate in FALSE_PER_FILM:
-        found = partial(_sensitivity, marks, rate)
-        figures[f"sensitivity at {rate:g} false findings per film"] = clustered(found, patients, "films")
-    for magnification in Magnification:
-        figures |= _saliency_figures(films, magnification)
-    normal = np.array([f.normal for f in films])
-    if 0 < normal.mean() < 1:
-        scores = np.array([f.score for f in films])
-        figures["film AUC, films with lesions against normal films"] = clustered(
-            lambda i: (
-                float(roc_auc_score(~normal[i], scores[i])) if 0 < normal[i].mean() < 1 else float("nan")
-            ),
-            patients,
-            "films",
-        )
-    return figures
+def film_scores(found: Assessment, findings: Sequence[Finding]) -> dict[str, float]:
+    """Ways to score a film (decision 0016), each in [0, 1].
 
-
-def lattice_figure(films: Sequence[Judged], magnification: Magnification) -> Figure:
-    """AUC of cells at lesions against all lattice cells inside the breast that touch no annotation."""
-    patients = [f.patient for f in films]
-    cells = [f.lattice[magnification] for f in films]
-
-    def area(index: NDArray[np.int64]) -> float:
-        positive = np.concatenate([cells[i][0] for i in index])
-        negative = np.sort(np.concatenate([cells[i][1] for i in index]))
-        if not len(positive) or not len(negative):
-            return float("nan")
-        below = np.searchsorted(negative, positive, "left") + np.searchsorted(negative, positive, "right")
-        return float(below.mean() / 2 / len(negative))
-
-    return clustered(area, patients, "films", draws=300)
-
-
-def _saliency_figures(films: Sequence[Judged], magnification: Magnification) -> dict[str, Figure]:
-    rows = [(f.patient, a) for f in films for a in f.agreements[magnification]]
-    patients = [patient for patient, _ in rows]
-    if not rows:
-        return {}
-    hits = np.array([bool(a.pointing_hit) for _, a in rows])
-    energy = np.array([a.energy_inside or 0.0 for _, a in rows])
-    label = magnification.label
+    The products are those of suspicion and heat over the cells at ×0.5, stride 32.
+    """
+    grid = found.grids[Magnification.HALF, 32]
+    products = np.sort(contributions(grid, found.heatmap).ravel().astype(np.float64))
     return {
-        f"pointing game of the saliency, {label}": clustered(
-            lambda i: float(hits[i].mean()), patients, "lesions"
-        ),
-        f"saliency energy inside, {label}": clustered(lambda i: float(energy[i].mean()), patients, "lesions"),
+        "score of the assessment": found.score,
+        "best finding": max((finding.score for finding in findings), default=0.0),
+        "noisy-or of the products": float(-np.expm1(np.log1p(-products.clip(max=1 - 1e-12)).sum())),
+        f"mean of the {HIGHEST} highest products": float(products[-HIGHEST:].mean()),
     }
 
 
-def _sensitivity(marks: Sequence[FilmMarks], rate: float, index: NDArray[np.int64]) -> float:
-    return sensitivity_at([marks[i] for i in index], rate)
+def _agreements(
+    mammogram: Mammogram, found: Assessment, suite: Suite
+) -> dict[tuple[str, Magnification], tuple[Agreement, ...]]:
+    field = prepare(mammogram)
+    agreed = {}
+    for magnification in Magnification:
+        own = found.saliency[magnification]
+        image, _ = magnify(field, magnification.reduction, suite.tissue_cards[magnification].band_limit_mm)
+        hot = hot_pixels(found.heatmap, own.frame, (own.values.shape[0], own.values.shape[1]))
+        maps = {
+            SALIENCY: own.values,
+            GRAD_CAM: _activations(grad_cam, found, suite, image, magnification) * hot,
+            HIRES_CAM: _activations(hires_cam, found, suite, image, magnification) * hot,
+            UNIFORM: _uniform(hot, found.scan.source),
+        }
+        for name, values in maps.items():
+            shown = Saliency({Weighting.CONTEXT: values}, magnification, own.kept, own.frame)
+            compared = replace(found, saliency={magnification: shown})
+            agreed[name, magnification] = agreements(compared, mammogram.outlines, magnification)
+    return agreed
 
 
-def _mean(films: Sequence[Judged], patients: Sequence[str], value: Callable[[Judged], float]) -> Figure:
-    values = np.array([value(f) for f in films])
-    return clustered(lambda i: float(values[i].mean()), patients, "films")
+def _activations(
+    maps: Callable[[TissueClassifier, Tensor], Tensor],
+    found: Assessment,
+    suite: Suite,
+    image: NDArray[np.float32],
+    magnification: Magnification,
+) -> NDArray[np.float32]:
+    settings = found.settings
+    terms = contributions(found.grids[magnification, settings.stride], found.heatmap)
+    kept = found.saliency[magnification].kept
+    network = suite.tissue[magnification]
+    return added_up(maps, network, image, kept, terms, settings.stride, settings.batch)
+
+
+def _uniform(hot: NDArray[np.bool_], name: str) -> NDArray[np.float32]:
+    """1 over the heat region but for a thousandth, which decides by chance where it is highest."""
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    return np.asarray(hot * rng.uniform(0.999, 1, hot.shape), np.float32)
 
 
 def _boxes(outlines: Sequence[Outline], cells: Frame) -> NDArray[np.float64]:
     """Annotations as boxes of edges in reference pixels of the field."""
     points = [(cells.from_scan(o.vertices) + 0.5) * CELL for o in outlines]
     return np.array([[*p.min(axis=0), *p.max(axis=0)] for p in points]).reshape(-1, 4)
-
-
-def _inside(centres: NDArray[np.float64], inside: NDArray[np.bool_], frame: Frame) -> NDArray[np.bool_]:
-    cells = np.rint(frame.from_scan(centres)).astype(int)
-    rows, columns = (np.clip(axis, 0, n - 1) for axis, n in zip(cells.T, inside.shape, strict=True))
-    return np.asarray(inside[rows, columns].reshape(centres.shape[:2]), bool)
-
-
-def _sorted_cells(
-    suspicion: NDArray[np.float32],
-    frame: Frame,
-    inside: NDArray[np.bool_],
-    mammogram: Mammogram,
-    reach: float,
-    magnification: Magnification,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Suspicion of the cell at each lesion's centre, and of every cell whose patch touches none."""
-    free = inside.copy()
-    reach_in_cells = reach / (32 * magnification.reduction)
-    index = np.stack(np.meshgrid(*(np.arange(n) for n in suspicion.shape), indexing="ij"), axis=-1)
-    positive = []
-    for outline in mammogram.outlines:
-        points = frame.from_scan(outline.vertices)
-        low, high = points.min(axis=0) - reach_in_cells, points.max(axis=0) + reach_in_cells
-        free &= ~((index > low) & (index < high)).all(axis=-1)
-        row, column = np.rint(frame.from_scan([outline.centre()])[0]).astype(int)
-        if 0 <= row < suspicion.shape[0] and 0 <= column < suspicion.shape[1]:
-            positive.append(suspicion[row, column])
-    return np.array(positive, np.float32), suspicion[free]

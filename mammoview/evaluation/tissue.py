@@ -3,24 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import expit
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import roc_auc_score, roc_curve
 
 from mammoview.domain import Magnification
 from mammoview.errors import UnusableDataset
 from mammoview.evaluation.bootstrap import Figure, clustered
+from mammoview.evaluation.calibration import expected_calibration_error, reliability
 from mammoview.evaluation.patches import HeldOut, held_out_patches
 from mammoview.evaluation.split import validation_half
 from mammoview.evaluation.store import Prepared
 from mammoview.models.tissue import TissueClassifier
 
-__all__ = ["area_under_curve", "best_threshold", "suspicions", "tissue_figures", "total_error"]
+__all__ = [
+    "ScoredPatches",
+    "area_under_curve",
+    "best_threshold",
+    "cross_fitted_thresholds",
+    "score_patches",
+    "suspicions",
+    "tissue_curves",
+    "tissue_figures",
+    "total_error",
+]
 
-EACH = 256  # patches of each kind, as in the paper's Table 1
+EACH: Final = 256
+"""Patches of each kind, as in the paper's Table 1."""
+
+THRESHOLDS: Final = np.linspace(0, 1, 101)
+"""Where the errors by threshold are given (the paper's Figure 3)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoredPatches:
+    """The balanced draw and what a classifier says of it.
+
+    Attributes
+    ----------
+    held_out : HeldOut
+    suspicion : ndarray of shape (N,), float64
+        In [0, 1].
+    """
+
+    held_out: HeldOut
+    suspicion: NDArray[np.float64]
+
+
+def score_patches(
+    classifier: TissueClassifier, films: Sequence[Prepared], magnification: Magnification
+) -> ScoredPatches:
+    """Draw up to `EACH` patches with findings and as many without, and classify them."""
+    held_out = held_out_patches(films, magnification, classifier.patch, EACH)
+    return ScoredPatches(held_out, suspicions(classifier, held_out))
 
 
 def suspicions(classifier: TissueClassifier, held_out: HeldOut) -> NDArray[np.float64]:
@@ -50,10 +90,30 @@ def best_threshold(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> fl
     return float(middles[best[len(best) // 2]])
 
 
-def tissue_figures(
-    classifier: TissueClassifier, films: Sequence[Prepared], magnification: Magnification
-) -> tuple[dict[str, Figure], float]:
-    """AUC and total error on the balanced draw, and the threshold for the card.
+def cross_fitted_thresholds(
+    labels: NDArray[np.int64], scores: NDArray[np.float64], half: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """For each patch (N,) the best threshold of the half of the patients, 0 or 1, that it is not in.
+
+    Raises
+    ------
+    UnusableDataset
+        One half of the patients has only patches of one kind.
+    """
+    thresholds = np.empty(len(scores))
+    for side in (0, 1):
+        other = half != side
+        if not 0 < labels[other].sum() < other.sum():
+            raise UnusableDataset(
+                "there are too few lesions to choose a threshold on one half of the patients and measure it "
+                "on the other: evaluate more films"
+            )
+        thresholds[half == side] = best_threshold(labels[other], scores[other])
+    return thresholds
+
+
+def tissue_figures(scored: ScoredPatches) -> dict[str, Figure]:
+    """AUC, total error and calibration on the balanced draw.
 
     The error is measured on each half of the patients with the threshold that the other half
     chose, so that no patch is judged by a threshold it helped to choose; the card's threshold is
@@ -64,23 +124,38 @@ def tissue_figures(
     UnusableDataset
         One half of the patients has no lesion.
     """
-    held_out = held_out_patches(films, magnification, classifier.patch, EACH)
-    scores, labels, patients = suspicions(classifier, held_out), held_out.labels, held_out.patients
+    scores, labels, patients = scored.suspicion, scored.held_out.labels, scored.held_out.patients
     half = np.array([validation_half(p) for p in patients])
-    thresholds = np.empty(len(scores))
-    for side in (0, 1):
-        other = half != side
-        if not 0 < labels[other].sum() < other.sum():
-            raise UnusableDataset(
-                "there are too few lesions to choose a threshold on one half of the patients and measure it "
-                "on the other: evaluate more films"
-            )
-        thresholds[half == side] = best_threshold(labels[other], scores[other])
-    wrong = (scores >= thresholds) != (labels == 1)
-    figures = {
-        "tissue AUC, balanced": clustered(
-            lambda i: area_under_curve(labels[i], scores[i]), patients, "patches"
-        ),
-        "total error, balanced": clustered(lambda i: float(wrong[i].mean()), patients, "patches"),
+    wrong = (scores >= cross_fitted_thresholds(labels, scores, half)) != (labels == 1)
+    statistics = {
+        "tissue AUC, balanced": lambda i: area_under_curve(labels[i], scores[i]),
+        "total error, balanced": lambda i: float(wrong[i].mean()),
+        "expected calibration error, balanced": lambda i: expected_calibration_error(labels[i], scores[i]),
+        "Brier score, balanced": lambda i: float(((scores[i] - labels[i]) ** 2).mean()),
     }
-    return figures, best_threshold(labels, scores)
+    figures = {label: clustered(value, patients, "patches") for label, value in statistics.items()}
+    name = "expected calibration error, balanced"
+    return figures | {name: figures[name].reflected()}
+
+
+def tissue_curves(scored: ScoredPatches) -> dict[str, dict[str, Any]]:
+    """ROC, reliability and errors by threshold, as metrics.json holds them."""
+    scores, labels = scored.suspicion, scored.held_out.labels
+    false_positive_rate, sensitivity, _ = roc_curve(labels, scores)
+    curve = reliability(labels, scores)
+    positive = scores >= THRESHOLDS[:, None]
+    false_positives, false_negatives = positive[:, labels == 0], ~positive[:, labels == 1]
+    return {
+        "roc": _rounded(false_positive_rate=false_positive_rate, sensitivity=sensitivity),
+        "reliability": _rounded(suspicion=curve.suspicion, frequency=curve.frequency, n=curve.n),
+        "error_by_threshold": _rounded(
+            threshold=THRESHOLDS,
+            false_positive_rate=false_positives.mean(axis=1),
+            false_negative_rate=false_negatives.mean(axis=1),
+            total_error=(positive != (labels == 1)).mean(axis=1),
+        ),
+    }
+
+
+def _rounded(**columns: NDArray[Any]) -> dict[str, list[float]]:
+    return {name: np.round(values, 6).tolist() for name, values in columns.items()}

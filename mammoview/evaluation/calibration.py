@@ -1,0 +1,52 @@
+"""Whether a suspicion of 0.8 is right eight times in ten: on the balanced draw of patches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["BINS", "Reliability", "expected_calibration_error", "reliability"]
+
+BINS: Final = 15
+"""Of equal width over [0, 1], as Guo et al., ICML 2017 (decision 0035)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reliability:
+    """The reliability curve; one element for each bin that holds a patch, (K,) each.
+
+    Attributes
+    ----------
+    suspicion : ndarray, float64
+        Mean suspicion of the bin's patches.
+    frequency : ndarray, float64
+        Share of them that show a finding.
+    n : ndarray, int64
+        How many they are.
+    """
+
+    suspicion: NDArray[np.float64]
+    frequency: NDArray[np.float64]
+    n: NDArray[np.int64]
+
+
+def reliability(labels: NDArray[np.int64], scores: NDArray[np.float64], bins: int = BINS) -> Reliability:
+    """The reliability curve of labels (N,) 0 or 1 and scores (N,) in [0, 1], in bins of equal width."""
+    place = np.minimum((scores * bins).astype(int), bins - 1)
+    n = np.bincount(place, minlength=bins)
+    held = n > 0
+    suspicion, frequency = (
+        np.bincount(place, values, minlength=bins)[held] / n[held] for values in (scores, labels)
+    )
+    return Reliability(suspicion, frequency, n[held])
+
+
+def expected_calibration_error(
+    labels: NDArray[np.int64], scores: NDArray[np.float64], bins: int = BINS
+) -> float:
+    """Mean distance of frequency and suspicion over the bins, weighted by their patches (Guo et al. 2017)."""
+    curve = reliability(labels, scores, bins)
+    return float(np.average(np.abs(curve.frequency - curve.suspicion), weights=curve.n))
