@@ -20,14 +20,16 @@ if TYPE_CHECKING:
     from mammoview.evaluation.store import Prepared
     from mammoview.evaluation.tissue import ScoredPatches
     from mammoview.models.cards import Suite
-    from mammoview.readers.lesions_csv import AnnotatedFilm
+    from mammoview.readers.annotated import AnnotatedFilm
 
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `evaluate` takes."""
-    parser.add_argument("dataset", type=Path, help="folder with images/ and lesions.csv")
+    parser.add_argument(
+        "dataset", type=Path, help="folder of films with their annotations, in a known layout"
+    )
     parser.add_argument("--out", type=Path, required=True, help="where metrics.json goes")
     parser.add_argument(
         "--films",
@@ -69,15 +71,16 @@ def run(arguments: argparse.Namespace) -> int:
     films = _wanted(arguments)
     suite = load_suite(folder, arguments.device)
     with _made(arguments.out):  # before the long work rather than after it
-        prepared = _prepared(films, arguments, suite)
+        kept, prepared = _prepared(films, arguments, suite)
         patches = _scored(suite, prepared)
         figures = _tissue(suite, patches)
         if arguments.choose:
             points = _thresholds(suite, patches) | _levels(suite, prepared)
             _write_points(suite, points, folder)
             suite = load_suite(folder, arguments.device)
-        judged = _whole_films([suite] * len(films), films, arguments)
-        metrics = _metrics(suite, films, prepared, patches, judged, figures, arguments)
+        judged = _whole_films([suite] * len(kept), kept, arguments)
+        metrics = _metrics(suite, prepared, patches, judged, figures, arguments)
+        metrics["counts"]["films left out, as they cannot be prepared"] = len(films) - len(kept)
         _write(metrics, arguments.out / "metrics.json")
     overall = metrics["films_and_saliency"]
     if arguments.choose:
@@ -111,13 +114,20 @@ def _made(out: Path) -> Iterator[None]:
         raise
 
 
-def _prepared(films: Sequence[AnnotatedFilm], arguments: argparse.Namespace, suite: Suite) -> list[Prepared]:
+def _prepared(
+    films: Sequence[AnnotatedFilm], arguments: argparse.Namespace, suite: Suite
+) -> tuple[tuple[AnnotatedFilm, ...], list[Prepared]]:
+    """The films that can be prepared, and what became of them."""
     from mammoview.evaluation.store import build, load
 
     limit = suite.heatmap_card.band_limit_mm
-    store = arguments.runs / f"films-{arguments.dataset.name}-{limit:g}"
-    build(films, store, limit)
-    return load((f.film.source for f in films), store)
+    store = arguments.runs / f"films-{arguments.dataset.resolve().name}-{limit:g}"
+    kept = build(films, store, limit)
+    if not kept:
+        raise UnusableDataset(
+            f"{arguments.dataset}: none of its films can be prepared; see the warnings above"
+        )
+    return kept, load((f.film.source for f in kept), store)
 
 
 def _scored(suite: Suite, prepared: Sequence[Prepared]) -> dict[Magnification, ScoredPatches]:
@@ -175,7 +185,6 @@ def _whole_films(
 
 def _metrics(
     suite: Suite,
-    films: Sequence[AnnotatedFilm],
     prepared: Sequence[Prepared],
     patches: dict[Magnification, ScoredPatches],
     judged: Sequence[Judged],
@@ -200,8 +209,8 @@ def _metrics(
     overall = film_figures(judged) | saliency_figures(judged) | finding_figures(judged)
     return {
         "dataset": arguments.dataset.resolve().name,
-        "films": len(films),
-        "patients": len({f.patient for f in films}),
+        "films": len(judged),
+        "patients": len({f.patient for f in judged}),
         "which": arguments.films,
         "stride": arguments.stride,
         "operating_points": {card.name: card.operating_point for card in suite.cards},

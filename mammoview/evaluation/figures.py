@@ -33,8 +33,8 @@ RATES: Final = np.concatenate([np.arange(0, 1, 0.05), np.arange(1, 10.01, 0.25)]
 """False findings per film at which the FROC curves are given."""
 
 KINDS: Final = {
-    "masses and distortions": {LesionType.MASS, LesionType.OTHER},
-    "calcifications": {LesionType.CALCIFICATION},
+    "masses and distortions": frozenset({LesionType.MASS, LesionType.OTHER}),
+    "calcifications": frozenset({LesionType.CALCIFICATION}),
 }
 
 
@@ -150,7 +150,7 @@ def _film_areas(films: Sequence[Judged], score: str) -> dict[str, Figure]:
     """AUC of films with lesions, and of each kind of lesion, against the normal films."""
     groups = {"films with lesions": [not f.normal for f in films]}
     for kind, types in KINDS.items():
-        groups[kind] = [any(x.lesion_type in types for x in f.lesions) for f in films]
+        groups[kind] = [bool(f.kinds & types) for f in films]
     figures = {}
     for kind, members in groups.items():
         chosen = [f for f, member in zip(films, members, strict=True) if member or f.normal]

@@ -36,7 +36,7 @@ from mammoview.geometry import Frame
 from mammoview.models.cards import Suite
 from mammoview.models.tissue import TissueClassifier
 from mammoview.prepare import CELL, magnify, prepare
-from mammoview.readers.lesions_csv import AnnotatedFilm
+from mammoview.readers.annotated import AnnotatedFilm
 from mammoview.scorecard import agreements
 
 __all__ = ["GRAD_CAM", "HIRES_CAM", "SALIENCY", "UNIFORM", "Judged", "Lesion", "film_scores", "judge"]
@@ -75,6 +75,8 @@ class Judged:
         Stated to be without findings.
     view, density : str
         As the source says; empty where it does not.
+    kinds : frozenset of LesionType
+        Stated to be on the film, with or without a place.
     lesions : tuple of Lesion
         Those drawn on the film; a film may have none and still not be normal.
     scores : mapping of str to float
@@ -96,6 +98,7 @@ class Judged:
     normal: bool
     view: str
     density: str
+    kinds: frozenset[LesionType]
     lesions: tuple[Lesion, ...]
     scores: Mapping[str, float]
     marks: Mapping[str, FilmMarks]
@@ -121,7 +124,8 @@ def judge(annotated: AnnotatedFilm, suite: Suite, settings: Settings) -> Judged:
         patient=annotated.patient,
         normal=annotated.normal,
         view=str(mammogram.view or ""),
-        density=mammogram.facts.get("density") or mammogram.facts.get("tissue") or "",
+        density=annotated.facts.get("density", ""),
+        kinds=frozenset(LesionType(kind) for kind in annotated.facts.get("lesions", "").split(", ") if kind),
         lesions=tuple(
             Lesion(i, o.lesion_type, o.pathology, o.subtlety, o.description) for i, o in drawn.items()
         ),

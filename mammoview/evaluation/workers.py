@@ -12,7 +12,7 @@ from tqdm import tqdm
 from mammoview.domain import Settings
 from mammoview.evaluation.films import Judged, judge
 from mammoview.models.cards import Suite
-from mammoview.readers.lesions_csv import AnnotatedFilm
+from mammoview.readers.annotated import AnnotatedFilm
 
 __all__ = ["judge_all"]
 
