@@ -9,13 +9,13 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import roc_auc_score
 
 from mammoview.domain import LesionType, Magnification
 from mammoview.evaluation.bootstrap import Figure, band, clustered
 from mammoview.evaluation.films import Judged
 from mammoview.evaluation.froc import HIT_RULES, sweep
 from mammoview.evaluation.lattice import area_over
+from mammoview.evaluation.tissue import area_under_curve
 
 __all__ = [
     "FALSE_PER_FILM",
@@ -126,23 +126,18 @@ def _sensitivity(
     return sweep(lesion, rates, normal if counted == "normal" else None)[0]
 
 
-def _first(statistic: Callable[[NDArray[np.int64]], NDArray[np.float64]], index: NDArray[np.int64]) -> float:
-    return float(statistic(index)[0])
-
-
 def _sensitivities(films: Sequence[Judged]) -> dict[str, Figure]:
     lesions, figures = sum(len(f.lesions) for f in films), {}
     for label, rule, counted in _froc_ways(films):
         sample = _sample(films, counted)
+        patients = [f.patient for f in sample]
+        statistic = partial(_sensitivity, sample, rule, counted, FALSE_PER_FILM)
+        values, (low, high) = statistic(np.arange(len(sample))), band(statistic, patients)
         where = f", counted on {label}" if counted == "normal" else label.removeprefix("lesion films")
-        for rate in FALSE_PER_FILM:
-            statistic = partial(_sensitivity, sample, rule, counted, rate)
-            figures[f"sensitivity at {rate:g} false findings per film{where}"] = clustered(
-                partial(_first, statistic),
-                [f.patient for f in sample],
-                "lesions",
-                n=lesions,
-            )
+        for i, rate in enumerate(FALSE_PER_FILM):
+            found = (float(values[i]), float(low[i]), float(high[i]))
+            figure = Figure(*found, "lesions", lesions, len(set(patients)))
+            figures[f"sensitivity at {rate:g} false findings per film{where}"] = figure
     return figures
 
 
@@ -158,14 +153,13 @@ def _film_areas(films: Sequence[Judged], score: str) -> dict[str, Figure]:
         if normal.any() and not normal.all():
             values = np.array([f.scores[score] for f in chosen])
             figures[f"film AUC, {kind} against normal films"] = clustered(
-                partial(_area, ~normal, values), [f.patient for f in chosen], "films"
+                partial(_area, (~normal).astype(np.int64), values), [f.patient for f in chosen], "films"
             )
     return figures
 
 
-def _area(lesion: NDArray[np.bool_], scores: NDArray[np.float64], index: NDArray[np.int64]) -> float:
-    mixed = 0 < lesion[index].mean() < 1
-    return float(roc_auc_score(lesion[index], scores[index])) if mixed else float("nan")
+def _area(lesion: NDArray[np.int64], scores: NDArray[np.float64], index: NDArray[np.int64]) -> float:
+    return area_under_curve(lesion[index], scores[index])
 
 
 def _listed(values: NDArray[np.float64]) -> list[float | None]:

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import expit
-from sklearn.metrics import roc_auc_score, roc_curve
+from scipy.stats import rankdata
+from sklearn.metrics import roc_curve
 
 from mammoview.domain import Magnification
 from mammoview.errors import UnusableDataset
@@ -72,8 +73,15 @@ def suspicions(classifier: TissueClassifier, held_out: HeldOut) -> NDArray[np.fl
 
 
 def area_under_curve(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> float:
-    """Of the ROC; NaN where only one class is present."""
-    return float(roc_auc_score(labels, scores)) if 0 < labels.mean() < 1 else float("nan")
+    """Of the ROC; NaN where only one class is present.
+
+    By ranks (Hanley & McNeil 1982): what scikit-learn's `roc_auc_score` gives, in a tenth of its time,
+    which a bootstrap spends a thousand times.
+    """
+    positive = int(labels.sum())
+    pairs = positive * (len(labels) - positive)
+    above = rankdata(scores)[labels == 1].sum() - positive * (positive + 1) / 2
+    return float(above / pairs) if pairs else float("nan")
 
 
 def total_error(labels: NDArray[np.int64], scores: NDArray[np.float64], threshold: float) -> float:

@@ -1,0 +1,118 @@
+"""ROC, thresholds and calibration of patches, by hand and against scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import auc, brier_score_loss, confusion_matrix, roc_auc_score
+
+from mammoview.errors import UnusableDataset
+from mammoview.evaluation.calibration import BINS, expected_calibration_error, reliability
+from mammoview.evaluation.patches import HeldOut
+from mammoview.evaluation.split import validation_half
+from mammoview.evaluation.tissue import (
+    ScoredPatches,
+    best_threshold,
+    cross_fitted_thresholds,
+    tissue_curves,
+    tissue_figures,
+)
+
+
+def scored(labels: np.ndarray, scores: np.ndarray) -> ScoredPatches:
+    patients = [f"P_{i // 2:05d}" for i in range(len(labels))]
+    return ScoredPatches(HeldOut(torch.zeros(len(labels), 1, 1, 1), labels, patients), scores)
+
+
+@pytest.fixture
+def draw() -> ScoredPatches:
+    rng = np.random.default_rng(5)
+    labels = rng.permutation(np.repeat([0, 1], 60))
+    return scored(labels, np.clip(rng.normal(0.35 + 0.3 * labels, 0.2), 0, 1))
+
+
+def test_bins_by_hand():
+    labels = np.array([0, 0, 1, 1, 1])
+    scores = np.array([0.0, 0.05, 0.05, 0.75, 1.0])
+    curve = reliability(labels, scores, bins=2)
+    assert_allclose(curve.suspicion, [0.1 / 3, 0.875])
+    assert_allclose(curve.frequency, [1 / 3, 1])
+    assert_allclose(curve.n, [3, 2])
+    assert expected_calibration_error(labels, scores, 2) == pytest.approx((3 * 0.3 + 2 * 0.125) / 5)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.floats(0.001, 0.999)), min_size=1, max_size=60))
+def test_the_reliability_curve_is_scikit_learns(pairs):
+    labels = np.array([int(label) for label, _ in pairs])
+    scores = np.array([score for _, score in pairs])
+    curve = reliability(labels, scores)
+    on_an_edge = np.isclose(scores * BINS, np.rint(scores * BINS)).any()  # theirs are closed on the right
+    if not on_an_edge:
+        frequency, suspicion = calibration_curve(labels, scores, n_bins=BINS)
+        assert_allclose(curve.frequency, frequency)
+        assert_allclose(curve.suspicion, suspicion)
+    assert curve.n.sum() == len(labels)
+
+
+def test_a_probability_that_keeps_its_word_has_next_to_no_calibration_error():
+    rng = np.random.default_rng(0)
+    scores = rng.random(40_000)
+    labels = (rng.random(40_000) < scores).astype(int)
+    assert expected_calibration_error(labels, scores) < 0.01
+    assert expected_calibration_error(labels, np.sqrt(scores)) > 0.1  # too suspicious
+
+
+def test_curves_agree_with_scikit_learn(draw):
+    curves, labels, scores = tissue_curves(draw), draw.held_out.labels, draw.suspicion
+    roc = curves["roc"]
+    assert auc(roc["false_positive_rate"], roc["sensitivity"]) == pytest.approx(roc_auc_score(labels, scores))
+    errors = {name: np.array(column) for name, column in curves["error_by_threshold"].items()}
+    for place in (0, 37, 50, 100):
+        (tn, fp), (fn, tp) = confusion_matrix(labels, scores >= errors["threshold"][place])
+        assert errors["false_positive_rate"][place] == pytest.approx(fp / (fp + tn), abs=1e-6)
+        assert errors["false_negative_rate"][place] == pytest.approx(fn / (fn + tp), abs=1e-6)
+        assert errors["total_error"][place] == pytest.approx((fp + fn) / len(labels), abs=1e-6)
+
+
+def test_figures_agree_with_scikit_learn_and_name_patches(draw):
+    labels, scores = draw.held_out.labels, draw.suspicion
+    figures = tissue_figures(draw)
+    assert figures["tissue AUC, balanced"].value == pytest.approx(roc_auc_score(labels, scores))
+    assert figures["Brier score, balanced"].value == pytest.approx(brier_score_loss(labels, scores))
+    error = figures["expected calibration error, balanced"]
+    assert error.value == expected_calibration_error(labels, scores)
+    assert error.low <= error.value <= error.high
+    assert {(f.unit, f.n, f.patients) for f in figures.values()} == {("patches", 120, 60)}
+
+
+def test_no_patch_is_judged_by_a_threshold_that_it_helped_to_choose():
+    labels = np.array([0, 0, 1, 1, 0, 0, 1, 1])
+    scores = np.array([0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9])
+    half = np.array([0, 0, 0, 0, 1, 1, 1, 1])
+    thresholds = cross_fitted_thresholds(labels, scores, half)
+    assert_allclose(thresholds[half == 0], best_threshold(labels[4:], scores[4:]))
+    assert_allclose(thresholds[half == 1], best_threshold(labels[:4], scores[:4]))
+    assert_allclose(thresholds, [0.75] * 4 + [0.25] * 4)
+
+
+def test_the_total_error_is_that_of_the_other_halfs_threshold():
+    """Each half is told apart perfectly by its own threshold and half wrongly by the other's."""
+    names = [f"P_{i:05d}" for i in range(40)]
+    patients = [next(n for n in names if validation_half(n) == side) for side in (0, 0, 0, 0, 1, 1, 1, 1)]
+    labels = np.array([0, 0, 1, 1, 0, 0, 1, 1])
+    scores = np.array([0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9])
+    held_out = HeldOut(torch.zeros(8, 1, 1, 1), labels, patients)
+    assert tissue_figures(ScoredPatches(held_out, scores))["total error, balanced"].value == 0.5
+
+
+def test_a_half_without_lesions_is_refused_in_one_sentence():
+    with pytest.raises(UnusableDataset, match="evaluate more films"):
+        cross_fitted_thresholds(
+            np.array([0, 1, 0, 0]), np.array([0.1, 0.9, 0.2, 0.3]), np.array([0, 0, 1, 1])
+        )
