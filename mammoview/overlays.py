@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mammoview.domain import Assessment, Drawn, Magnification, Mammogram, Outline
 from mammoview.geometry import Frame
 
-__all__ = ["RESEARCH_USE", "compose"]
+__all__ = ["RESEARCH_USE", "SALIENT_PERCENTILE", "compose", "saliency_scale"]
 
 RESEARCH_USE = "Research use only: Mammoview is not a medical device and must not be used for diagnosis."
 
@@ -24,9 +24,13 @@ Span = tuple[str, Colour]
 READER: Colour = (86, 180, 233)
 MODEL: Colour = (230, 159, 0)
 HEAT: Colour = (213, 94, 0)
-SALIENT: Colour = (240, 228, 66)
+SALIENT: Colour = (255, 79, 216)  # magenta, decision 0027
 POSITIVE: Colour = (0, 158, 115)
 TEXT: Colour = (225, 225, 225)
+NOTICE: Colour = (240, 228, 66)
+
+SALIENT_PERCENTILE = 99.5
+"""Of the non-zero saliency of a film; drawn at full opacity from there on."""
 
 SUBPIXEL_BITS = 4
 NARROWEST = 700  # px; a caption needs so much
@@ -66,6 +70,12 @@ def compose(
     for outline in (*mammogram.outlines, *(finding.outline for finding in assessment.findings)):
         _draw_outline(picture, outline, frame)
     return _captioned(picture, list(_caption(mammogram, assessment, chosen)))
+
+
+def saliency_scale(values: NDArray[np.float32]) -> float:
+    """The saliency that is drawn at full opacity, in the unit of `values`; 0 where nothing is salient."""
+    salient = values[values > 0]
+    return float(np.percentile(salient, SALIENT_PERCENTILE)) if salient.size else 0.0
 
 
 def _layout(assessment: Assessment, longest: int) -> tuple[Frame, tuple[int, int]]:
@@ -117,8 +127,7 @@ def _tinted(
     shrinking = max(1, int(np.ceil(saliency.frame.scale[0] / frame.scale[0])))
     values = np.asarray(cv2.blur(np.asarray(saliency.values), (shrinking, shrinking)), np.float32)
     laid = _laid_over(values, saliency.frame, frame, (picture.shape[0], picture.shape[1]))
-    highest = np.percentile(values[values > 0], 99.5)
-    opacity = 0.85 * np.sqrt(np.clip(laid / highest, 0, 1))[..., None]
+    opacity = 0.85 * np.sqrt(np.clip(laid / saliency_scale(values), 0, 1))[..., None]
     mixed = picture * (1 - opacity) + np.array(SALIENT, np.float32) * opacity
     return np.asarray(mixed.round(), np.uint8)
 
@@ -183,7 +192,7 @@ def _caption(
     scan, settings = assessment.scan, assessment.settings
     name = " ".join(filter(None, (scan.source, scan.laterality, scan.view)))
     if scan.synthetic or mammogram.synthetic:
-        yield [("SYNTHETIC film, made by a computer: no patient.", SALIENT)]
+        yield [("SYNTHETIC film, made by a computer: no patient.", NOTICE)]
     yield [
         (f"{name} · score of the film {assessment.score:.2f} · findings {len(assessment.findings)} · ", TEXT),
         (f"magnification {magnification.key} ({magnification.mm:.2f} mm per pixel), ", TEXT),
@@ -192,7 +201,7 @@ def _caption(
     yield list(_legend(mammogram, assessment, magnification))
     networks = ", ".join(f"{card.name} {card.version}" for card in assessment.cards)
     yield [(f"Networks: {networks or 'not named'}", TEXT)]
-    yield [(RESEARCH_USE, SALIENT)]
+    yield [(RESEARCH_USE, NOTICE)]
 
 
 def _legend(mammogram: Mammogram, assessment: Assessment, magnification: Magnification) -> Iterator[Span]:

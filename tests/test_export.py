@@ -182,6 +182,11 @@ def test_saliency_is_tinted_where_it_lies_on_the_scan(base):
     assert across.max() - left == pytest.approx(columns[1] * factor, abs=3)
 
 
+def test_the_still_picture_and_the_viewer_draw_saliency_in_one_colour():
+    script = (Path(overlays.__file__).parent / "ui/viewer/layers.js").read_text(encoding="utf-8")
+    assert f"MAGENTA = {list(overlays.SALIENT)}" in script
+
+
 def test_the_readers_line_is_whole_and_the_models_dashed():
     dark_assessment = handmade.assessment(handmade.saliency(dark()))
     bare = overlays.compose(handmade.mammogram(), dark_assessment)
