@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dataset", type=Path, help="folder of films with their annotations, in a known layout"
     )
-    parser.add_argument("--out", type=Path, required=True, help="where metrics.json goes")
+    parser.add_argument("--out", type=Path, required=True, help="where metrics.json and report.html go")
     parser.add_argument(
         "--films",
         choices=("validation", "all"),
@@ -58,7 +58,7 @@ def _workers(text: str) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure, print a table, write metrics.json; with --choose also the cards.
+    """Measure, print a table, write metrics.json and report.html; with --choose also the cards.
 
     Raises
     ------
@@ -82,6 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         metrics = _metrics(suite, prepared, patches, judged, figures, arguments)
         metrics["counts"]["films left out, as they cannot be prepared"] = len(films) - len(kept)
         _write(metrics, arguments.out / "metrics.json")
+        _report(metrics, suite, kept, judged, arguments)
     overall = metrics["films_and_saliency"]
     if arguments.choose:
         _write_metrics(suite, metrics["networks"], overall, folder)
@@ -274,6 +275,23 @@ def _write(metrics: dict[str, Any], path: Path) -> None:
     draft = path.with_suffix(".json.draft")
     draft.write_text(json.dumps(metrics, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     draft.replace(path)
+
+
+def _report(
+    metrics: dict[str, Any],
+    suite: Suite,
+    films: Sequence[AnnotatedFilm],
+    judged: Sequence[Judged],
+    arguments: argparse.Namespace,
+) -> None:
+    """report.html with pictures of films chosen by rule."""
+    from mammoview.evaluation.report import write_report
+    from mammoview.evaluation.report_pictures import choose, draw
+
+    settings = Settings(stride=arguments.stride)
+    mammograms = {f.film.source: f.film.read for f in films}
+    pictures = list(draw(choose(judged, settings), mammograms, suite, settings))
+    write_report(metrics, pictures, arguments.out, suite.cards)
 
 
 def _write_points(suite: Suite, points: dict[str, float], folder: Path) -> None:
