@@ -187,21 +187,16 @@ def error_by_threshold(
                 axes.axvline(points[name], color=GREY, linewidth=0.8, linestyle="--")
             _unit_square(axes, titles.get(name, name), "threshold", "error")
             axes.set(ylim=(0, 0.5), aspect="auto")
-            for place, words, colour in (
-                (0.92, "false positives", COLOURS[1]),
-                (0.84, "false negatives", COLOURS[0]),
-                (0.76, "total error", INK),
-                (0.68, "operating point, dashed", GREY),
-            ):
-                axes.text(
-                    0.5,
-                    place,
-                    words,
-                    color=colour,
-                    ha="center",
-                    transform=axes.transAxes,
-                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
-                )
+        canvas.set_layout_engine("constrained", rect=(0, 0, 1, 0.93))
+        for place, (words, colour) in enumerate(
+            (
+                ("false positives", COLOURS[1]),
+                ("false negatives", COLOURS[0]),
+                ("total error", INK),
+                ("operating point, dashed", GREY),
+            )
+        ):
+            canvas.text((0.3 + 1.2 * place) / canvas.get_figwidth(), 0.96, words, color=colour)
         return finished(canvas)
 
 
@@ -226,9 +221,9 @@ def intervals(
     wrapped = [textwrap.wrap(row.label, LABEL_LETTERS) or [""] for row in rows]
     tops = np.cumsum([0, *(len(lines) for lines in wrapped)])
     with style():
-        canvas = Canvas(figsize=(8.4, LINE * (tops[-1] + 3)))
+        canvas = Canvas(figsize=(9.2, LINE * (tops[-1] + 3)))
         height = 1 - 3 * LINE / canvas.get_figheight()
-        axes = canvas.add_axes((0.3, 1 - height, 0.3, height))
+        axes = canvas.add_axes((0.28, 1 - height, 0.28, height))
         for top, lines, row in zip(tops, wrapped, rows, strict=False):
             _draw_interval(axes, top + (len(lines) - 1) / 2, "\n".join(lines), row)
         if line is not None:
@@ -289,7 +284,7 @@ def inline(svg: str, name: str, description: str) -> str:
 
 
 def _panels(count: int) -> tuple[Canvas, list[Axes]]:
-    canvas = Canvas(figsize=(PANEL * max(count, 1), PANEL * 1.05), layout="constrained")
+    canvas = Canvas(figsize=(PANEL * max(count, 1), PANEL * 1.2), layout="constrained")
     return canvas, [canvas.add_subplot(1, count, place + 1) for place in range(count)]
 
 
@@ -324,7 +319,7 @@ def _draw_interval(axes: Axes, place: float, label: str, row: Interval) -> None:
     heading = row.value is None and not row.note
     beside = axes.get_yaxis_transform()
     words: dict[str, Any] = {"va": "center", "color": INK, "transform": beside}
-    axes.text(-0.97, place, label, fontweight="bold" if heading else "normal", **words)
+    axes.text(-0.98, place, label, fontweight="bold" if heading else "normal", **words)
     axes.text(1.05, place, row.note, **words)
     if row.value is None:
         return

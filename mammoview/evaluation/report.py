@@ -26,7 +26,7 @@ from mammoview.evaluation import charts
 from mammoview.evaluation.charts import Interval
 from mammoview.overlays import RESEARCH_USE
 
-__all__ = ["Picture", "at_operating_point", "interval_text", "number", "write_report"]
+__all__ = ["Picture", "at_operating_point", "interval_text", "number", "value_text", "write_report"]
 
 JPEG_QUALITY: Final = 85
 WHICH: Final = {
@@ -116,7 +116,13 @@ def write_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "interval": interval_text, "plain": _plain, "counted": _counted}
+    environment.filters |= {
+        "number": number,
+        "value": value_text,
+        "interval": interval_text,
+        "plain": _plain,
+        "counted": _counted,
+    }
     text = environment.get_template("report.html").render(
         metrics={name: metrics.get(name) or {} for name in SECTIONS},
         pictures=pictures,
@@ -144,11 +150,21 @@ def number(value: float | None) -> str:
     return f"{value:.3f}" if abs(value) >= 0.01 or value == 0 else f"{value:.6f}"
 
 
+def value_text(figure: Mapping[str, Any]) -> str:
+    """The value of a figure, with the decimals of its interval."""
+    return "–" if figure["value"] is None else f"{figure['value']:.{_decimals(figure)}f}"
+
+
 def interval_text(figure: Mapping[str, Any]) -> str:
     """The 95 % interval of a figure in words."""
-    if figure.get("low") is None or figure.get("high") is None:
-        return "not defined"
-    return f"{number(figure['low'])} to {number(figure['high'])}"
+    low, high, decimals = figure.get("low"), figure.get("high"), _decimals(figure)
+    return "not defined" if low is None or high is None else f"{low:.{decimals}f} to {high:.{decimals}f}"
+
+
+def _decimals(figure: Mapping[str, Any]) -> int:
+    """Six where value and bounds are all smaller than 0.01, else three."""
+    ends = [abs(figure[key]) for key in ("value", "low", "high") if figure.get(key) is not None]
+    return 6 if ends and 0 < max(ends) < 0.01 else 3
 
 
 def at_operating_point(
@@ -206,7 +222,7 @@ def _titles(metrics: Mapping[str, Any], label: str) -> dict[str, str]:
     titles = {}
     for name, figures in (metrics.get("networks") or {}).items():
         figure = next((f for key, f in figures.items() if label in key), None)
-        words = f"\n{label} {number(figure['value'])} ({interval_text(figure)})" if figure else ""
+        words = f"\n{label}\n{value_text(figure)} ({interval_text(figure)})" if figure else ""
         titles[name] = name + words
     return titles
 
@@ -254,8 +270,9 @@ def _forests(subgroups: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterat
 
 def _row(label: str, figure: Mapping[str, Any], colour: int = 0) -> Interval:
     value = figure["value"]
-    counted = f"{figure['n']} {figure['unit']}, {figure['patients']} patients"
-    said = "not defined" if value is None else f"{number(value)} ({interval_text(figure)})"
+    patients = "1 patient" if figure["patients"] == 1 else f"{figure['patients']} patients"
+    counted = f"{figure['n']} {figure['unit']}, {patients}"
+    said = "not defined" if value is None else f"{value_text(figure)} ({interval_text(figure)})"
     return Interval(label, value, figure["low"], figure["high"], f"{said} · {counted}", colour)
 
 

@@ -11,7 +11,14 @@ import pytest
 
 from mammoview.evaluation import charts
 from mammoview.evaluation.charts import Interval
-from mammoview.evaluation.report import Picture, at_operating_point, number, write_report
+from mammoview.evaluation.report import (
+    Picture,
+    at_operating_point,
+    interval_text,
+    number,
+    value_text,
+    write_report,
+)
 from mammoview.models.cards import WEIGHTS, read_card
 from mammoview.overlays import RESEARCH_USE
 from tests.evaluation.made_metrics import TISSUE, metrics
@@ -129,10 +136,7 @@ def test_every_figure_stands_there_with_interval_unit_and_patients(whole):
     ]
     for figures in labelled:
         for label, one in figures.items():
-            row = (
-                f"{label} {number(one['value'])} {number(one['low'])} to {number(one['high'])} "
-                f"{one['n']} {one['unit']} {one['patients']}"
-            )
+            row = f"{label} {value_text(one)} {interval_text(one)} {one['n']} {one['unit']} {one['patients']}"
             assert row in whole[0].text
 
 
@@ -236,3 +240,19 @@ def test_the_operating_point_on_the_roc_is_read_from_the_nearest_threshold():
 )
 def test_numbers_keep_the_digits_that_matter(value, text):
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "said"),
+    [
+        (0.98433, 0.97, 0.99204, "0.984 0.970 to 0.992"),
+        (0.016, 0.008339, 0.027, "0.016 0.008 to 0.027"),
+        (-1e-06, -1.1e-05, 8e-06, "-0.000001 -0.000011 to 0.000008"),
+        (0.5, None, None, "0.500 not defined"),
+        (None, None, None, "– not defined"),
+        (0.0, 0.0, 0.0, "0.000 0.000 to 0.000"),
+    ],
+)
+def test_a_figure_and_its_interval_have_the_same_decimals(value, low, high, said):
+    one = {"value": value, "low": low, "high": high}
+    assert f"{value_text(one)} {interval_text(one)}" == said
