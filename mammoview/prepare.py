@@ -19,7 +19,16 @@ from mammoview.domain import REFERENCE_MM, BreastMask, Field, Laterality, Mammog
 from mammoview.errors import BreastNotFound
 from mammoview.geometry import Frame
 
-__all__ = ["CELL", "breast_cells", "breast_core", "find_breast", "magnify", "prepare", "scan_facts"]
+__all__ = [
+    "CELL",
+    "breast_cells",
+    "breast_core",
+    "find_breast",
+    "magnify",
+    "prepare",
+    "scan_facts",
+    "spacing_warnings",
+]
 
 CELL: Final = 64
 """Reference pixels along a heatmap cell: 3.2 mm (paper §3: 2048 pixels become 32 cells)."""
@@ -92,7 +101,7 @@ def prepare(mammogram: Mammogram) -> Field:
     values = np.clip((values - np.float32(low)) * np.float32(1.0 / (high - low)), 0, 1, out=values)
     mask, allowed = _masks_on(search, frame, shape)
     values *= allowed
-    warnings = _spacing_warnings(mammogram) + search.warnings + turned
+    warnings = spacing_warnings(mammogram) + search.warnings + turned
     sampling = mammogram.sampling_mm or facts.spacing_mm
     return Field(values, mask, frame, sampling, warnings)
 
@@ -279,7 +288,8 @@ def _masks_on(
     return layers[0] >= 0.5, np.asarray(np.clip(layers[1], 0, 1), np.float32)
 
 
-def _spacing_warnings(mammogram: Mammogram) -> tuple[str, ...]:
+def spacing_warnings(mammogram: Mammogram) -> tuple[str, ...]:
+    """Why the millimetres of a scan may be wrong; empty where nothing speaks against them."""
     if mammogram.spacing_mm is None:
         warning = (
             f"{mammogram.source}: the size of a pixel is not known; 50 µm is assumed, so millimetres and "

@@ -41,18 +41,19 @@ def show(reader: Session, film: int) -> None:
     sidebar.assessing(reader, film)
     assessment, failure = reader.assessment(film), reader.failure(film)
     errors = None if assessment is None else panels.magnification_errors(assessment.cards)
+    doubts = panels.doubts(mammogram, assessment)
     state = "running" if reader.running(film) else "not run" if failure is None else "failed"
-    viewer(mammogram, assessment, key="viewer", magnification_errors=errors, state=state)
+    viewer(mammogram, assessment, key="viewer", magnification_errors=errors, state=state, warnings=doubts)
     if failure is not None:
         st.error(panels.plain(failure))
-    panels.warnings(mammogram, assessment)
+    panels.warnings(doubts)
     evidence, background = st.columns([3, 2], gap="large")
     with evidence:
         if assessment is not None:
             panels.findings(assessment)
-            panels.scorecard(mammogram.outlines, reader.agreements(film))
         panels.states(layer_states(mammogram, assessment, failure, reader.running(film)))
     with background:
         panels.facts(mammogram)
-        if assessment is not None:
-            panels.networks(assessment.cards)
+    if assessment is not None:  # their tables need the whole width
+        panels.scorecard(mammogram.outlines, reader.agreements(film))
+        panels.networks(assessment.cards)

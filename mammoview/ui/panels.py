@@ -6,16 +6,20 @@ import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import streamlit as st
 
 from mammoview.domain import Agreement, Assessment, Magnification, Mammogram, ModelCard, Outline
 from mammoview.errors import MammoviewError
+from mammoview.prepare import spacing_warnings
 from mammoview.scorecard import SALIENT_SHARE
 from mammoview.ui.log import place_of
+from mammoview.ui.viewer import MeasuredError
 
 __all__ = [
     "banner",
+    "doubts",
     "facts",
     "findings",
     "magnification_errors",
@@ -33,6 +37,7 @@ RESEARCH_USE = (
     "**Research use only.** Mammoview is not a medical device; nothing here may guide care of a patient."
 )
 NO_VALUE = "–"
+TOTAL_ERROR = "total error"  # the paper's figure for each magnification, as cards name it
 
 
 def plain(text: str) -> str:
@@ -64,10 +69,14 @@ def banner() -> None:
     st.markdown(RESEARCH_USE)
 
 
-def warnings(mammogram: Mammogram, assessment: Assessment | None) -> None:
-    """What had to be put right or assumed, each said once."""
-    said = (*mammogram.warnings, *(() if assessment is None else assessment.warnings))
-    for sentence in dict.fromkeys(said):
+def doubts(mammogram: Mammogram, assessment: Assessment | None) -> tuple[str, ...]:
+    """What had to be put right or assumed, or makes the networks' word doubtful, each said once."""
+    found = spacing_warnings(mammogram) if assessment is None else assessment.warnings
+    return tuple(dict.fromkeys((*mammogram.warnings, *found)))
+
+
+def warnings(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
         st.warning(plain(sentence))
 
 
@@ -80,6 +89,8 @@ def findings(assessment: Assessment) -> None:
     """Every finding in numbers: the text of what is drawn."""
     st.subheader("Findings")
     st.markdown(f"Score of the film: **{assessment.score:.2f}** (0 to 1)")
+    for trained_on in dict.fromkeys(card.trained_on for card in assessment.cards):
+        st.caption(plain(f"The networks were trained on {trained_on}."))
     for limit in dict.fromkeys(card.limits for card in assessment.cards[-1:]):
         st.caption(plain(limit))
     if not assessment.findings:
@@ -134,7 +145,8 @@ def facts(mammogram: Mammogram) -> None:
     rows, columns = mammogram.pixels.shape
     said = {
         "source": mammogram.source + (" (synthetic, no patient)" if mammogram.synthetic else ""),
-        "laterality and view": f"{mammogram.laterality or 'unknown'} {mammogram.view or 'unknown'}",
+        "laterality": str(mammogram.laterality or "not stated"),
+        "view": str(mammogram.view or "not stated"),
         "size": f"{rows} × {columns} pixels",
         "spacing": _spacing(mammogram),
         **mammogram.facts,
@@ -142,26 +154,37 @@ def facts(mammogram: Mammogram) -> None:
     _table({"": name, "what is known": text} for name, text in said.items())
 
 
-def magnification_errors(cards: Iterable[ModelCard]) -> dict[Magnification, str]:
-    """The first figure on the card of the tissue classifier at each magnification, in words."""
+def magnification_errors(cards: Iterable[ModelCard]) -> dict[Magnification, MeasuredError]:
+    """The total error (paper §4.1) on the card of the tissue classifier at each magnification."""
     return {
-        magnification: _in_words(*next(iter(card.metrics.items())))
+        magnification: _error(*metric)
         for card in cards
         for magnification in Magnification
-        if card.metrics and _classifies_at(card, magnification)
+        if _classifies_at(card, magnification)
+        for metric in _total_error(card)
     }
+
+
+def _total_error(card: ModelCard) -> list[tuple[str, Mapping[str, Any]]]:
+    return [(name, metric) for name, metric in card.metrics.items() if name.startswith(TOTAL_ERROR)][:1]
+
+
+def _error(name: str, metric: Mapping[str, Any]) -> MeasuredError:
+    share, low, high = metric["value"], metric.get("low"), metric.get("high")
+    full = f"{name}: {share:.1%}"
+    if low is not None and high is not None:
+        full += f" (95 % interval {low:.1%} to {high:.1%})"
+    if metric.get("n") is not None:
+        full += f", {metric['n']} {metric.get('unit', '')}".rstrip()
+    if metric.get("patients") is not None:
+        full += f" of {metric['patients']} patients"
+    return MeasuredError(f"{share:.1%} err", full)
 
 
 def _classifies_at(card: ModelCard, magnification: Magnification) -> bool:
     if card.architecture.get("kind") != "tissue":
         return False
     return abs(float(card.inputs["mm_per_pixel"]) - magnification.mm) < 1e-6
-
-
-def _in_words(name: str, metric: Mapping[str, object]) -> str:
-    measured = _measured(metric)
-    interval = measured["95 % interval"]
-    return f"{name} {measured['value']}" + ("" if interval == NO_VALUE else f" ({interval})")
 
 
 def _measured(metric: Mapping[str, object]) -> dict[str, str]:
@@ -201,7 +224,7 @@ def _agreement(row: Agreement, magnification: Magnification, outlines: Sequence[
         "Dice": f"{row.dice:.2f}",
         "IoU": f"{row.iou:.2f}",
         "tightness": NO_VALUE if row.tightness is None else f"{row.tightness:.2f}",
-        "centre distance mm": NO_VALUE if row.centre_distance_mm is None else f"{row.centre_distance_mm:.1f}",
+        "distance mm": NO_VALUE if row.centre_distance_mm is None else f"{row.centre_distance_mm:.1f}",
     }
 
 

@@ -359,8 +359,53 @@ def test_each_magnification_stands_beside_its_error(viewer: Viewer) -> None:
     group = shown.get_by_role("radiogroup", name="Magnification", exact=True)
     half = group.get_by_role("radio", name="×0.5", exact=True)
     expect(half).to_be_checked()
-    expect(half).to_have_accessible_description("AUC 0.81")
+    expect(half).to_have_accessible_description("total error: 8.1% (95 % interval 6.0% to 9.9%), 40 patches")
+    expect(group.get_by_text("8.1% err", exact=True)).to_be_visible()
+    expect(group.get_by_title("total error: 8.1% (95 % interval 6.0% to 9.9%), 40 patches")).to_be_visible()
     expect(group.get_by_role("radio", name="×0.25", exact=True)).to_have_accessible_description("")
+
+
+def test_the_key_n_goes_from_finding_to_finding_highest_first(viewer: Viewer) -> None:
+    shown = viewer("two")
+    found = shown.get_by_label("Findings of the networks")
+    expect(found).to_contain_text("2 findings · highest score 0.90")
+    assert not state(shown)["layers"]["outlines"]["visible"]
+    shown.locator(".stage").focus()
+    height, width = picture(shown).shape[:2]
+    for number, (score, *centre) in enumerate([("0.90", 90, 115), ("0.60", 114, 45)], 1):
+        shown.page.keyboard.press("n")
+        expect(found).to_contain_text(f"Finding {number} of 2 · score {score}")
+        settle(shown)
+        np.testing.assert_allclose(on_picture(shown, [centre]), [[height / 2, width / 2]], atol=1)
+        assert state(shown)["layers"]["outlines"]["visible"]
+    shown.page.keyboard.press("n")
+    expect(found).to_contain_text("Finding 1 of 2")
+
+
+def test_without_a_finding_it_is_said_why(viewer: Viewer) -> None:
+    for scene, words in {
+        "empty": "No finding: no heat reaches 0.50",
+        "unassessed": "Findings: not run",
+    }.items():
+        found = viewer(scene).get_by_label("Findings of the networks")
+        expect(found.locator(".count")).to_have_text(words)
+        expect(found.get_by_role("button")).to_have_count(0)
+
+
+def test_what_the_networks_learnt_from_and_whose_lines_are_whose_stand_beside_the_film(
+    viewer: Viewer,
+) -> None:
+    shown = viewer("plain")
+    expect(shown.get_by_text("Networks trained on films made by hand")).to_be_visible()
+    expect(shown.get_by_text("solid: reader")).to_be_visible()
+    expect(shown.get_by_text("dashed: model")).to_be_visible()
+    expect(shown.locator(".doubts")).to_be_hidden()
+
+
+def test_warnings_are_counted_above_the_film(viewer: Viewer) -> None:
+    badge = viewer("unassessed").locator(".doubts")
+    expect(badge).to_have_text("2 warnings, below")
+    expect(badge).to_have_attribute("title", "the spacing is not known\nthe view was never seen")
 
 
 def test_the_right_button_sets_the_window_and_inversion_leaves_the_air_black(viewer: Viewer) -> None:

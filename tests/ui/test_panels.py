@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mammoview.domain import LesionType, Magnification, Outline, Pathology
-from mammoview.ui.panels import lesion, magnification_errors
+from mammoview.ui.panels import doubts, lesion, magnification_errors
 from tests import handmade
 
 
@@ -63,18 +63,47 @@ def test_an_error_becomes_one_sentence_and_the_log_names_no_film(
 
 def test_each_magnifications_measured_error_comes_from_its_own_card() -> None:
     base = handmade.card("tissue")
+    measured = {"low": 0.05, "high": 0.2, "unit": "patches", "n": 446, "patients": 133}
     cards = [
         replace(
-            base, inputs={"mm_per_pixel": each.mm}, metrics={"AUC": {"value": auc, "low": 0.6, "high": 0.95}}
+            base,
+            inputs={"mm_per_pixel": each.mm},
+            metrics={"tissue AUC": {"value": 0.9}, "total error, balanced": {"value": error, **measured}},
         )
-        for each, auc in zip(Magnification, (0.9, 0.8, 0.7), strict=True)
+        for each, error in zip(Magnification, (0.1, 0.112, 0.13), strict=True)
     ]
     heatmap = replace(base, architecture={"kind": "heatmap"}, inputs={"mm_per_pixel": 0.4})
-    assert magnification_errors([heatmap, *cards]) == {
-        Magnification.HALF: "AUC 0.9 (0.6 to 0.95)",
-        Magnification.THIRD: "AUC 0.8 (0.6 to 0.95)",
-        Magnification.QUARTER: "AUC 0.7 (0.6 to 0.95)",
-    }
+    errors = magnification_errors([heatmap, *cards])
+    assert [errors[each].short for each in Magnification] == ["10.0% err", "11.2% err", "13.0% err"]
+    assert errors[Magnification.THIRD].full == (
+        "total error, balanced: 11.2% (95 % interval 5.0% to 20.0%), 446 patches of 133 patients"
+    )
+
+
+def test_a_magnification_without_a_measured_error_claims_none() -> None:
+    card = replace(handmade.card("tissue"), inputs={"mm_per_pixel": 0.1}, metrics={"AUC": {"value": 0.9}})
+    assert magnification_errors([card]) == {}
+
+
+def test_an_unknown_spacing_is_warned_of_before_the_assessment_and_once() -> None:
+    film = replace(handmade.mammogram(), spacing_mm=None, warnings=())
+    (before,) = doubts(film, None)
+    assert "give the spacing" in before
+    assert doubts(film, replace(handmade.assessment(), warnings=(before,))) == (before,)
+
+
+def test_a_side_and_view_that_nobody_stated_are_called_so() -> None:
+    def page() -> None:
+        from dataclasses import replace
+
+        from mammoview.ui.panels import facts
+        from tests import handmade
+
+        facts(replace(handmade.mammogram(), laterality=None, view=None))
+
+    table = AppTest.from_function(page).run().table[0].value
+    said = dict(table.to_numpy())
+    assert said["laterality"] == said["view"] == "not stated"
 
 
 def test_a_lesion_is_named_as_far_as_the_annotation_names_it() -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mammoview.domain import Laterality, Magnification, Mammogram, Saliency, View, Weighting
 from mammoview.geometry import Frame
 from mammoview.ui.viewer import payload
-from mammoview.ui.viewer.payload import film_payload, layers_payload
+from mammoview.ui.viewer.payload import MeasuredError, film_payload, layers_payload
 
 
 def unpack(data: bytes) -> tuple[dict[str, Any], list[NDArray[Any]]]:
@@ -117,9 +117,10 @@ def test_an_unknown_side_carries_no_letters() -> None:
 
 
 def test_without_an_assessment_no_layer_claims_to_have_run() -> None:
-    header, arrays = unpack(layers_payload(film(), None, {Magnification.HALF: "AUC 0.8"}, "a"))
+    errors = {Magnification.HALF: MeasuredError("8% err", "total error: 8 %")}
+    header, arrays = unpack(layers_payload(film(), None, errors, "a"))
     assert header["assessed"] is False
-    assert header["errors"] == {"0.5": "AUC 0.8"}
+    assert header["errors"] == {"0.5": {"short": "8% err", "full": "total error: 8 %"}}
     assert not arrays
 
 

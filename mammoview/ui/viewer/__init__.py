@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import streamlit as st
 
 from mammoview.domain import Assessment, Magnification, Mammogram
-from mammoview.ui.viewer.payload import film_payload, layers_payload
+from mammoview.ui.viewer.payload import MeasuredError, film_payload, layers_payload
 
-__all__ = ["viewer"]
+__all__ = ["MeasuredError", "viewer"]
 
 _HERE = Path(__file__).parent
 
@@ -33,8 +33,9 @@ def viewer(
     assessment: Assessment | None,
     *,
     key: str,
-    magnification_errors: Mapping[Magnification, str] | None,
+    magnification_errors: Mapping[Magnification, MeasuredError] | None,
     state: str = "not run",
+    warnings: Sequence[str] = (),
 ) -> None:
     """Show a film with the evidence over it; every reading control works in the browser alone.
 
@@ -47,16 +48,18 @@ def viewer(
         None shows the film with the reader's outlines; the other layers say `state`.
     key : str
         Names the viewer on its page; keep it from film to film.
-    magnification_errors : mapping of Magnification to str, or None
-        The measured error of each magnification, in words, shown beside its choice.
+    magnification_errors : mapping of Magnification to MeasuredError, or None
+        Shown beside the choice of each magnification.
     state : str
         Why there is no assessment: "not run", "running" or "failed".
+    warnings : sequence of str
+        Counted above the film, since the page has them in full below it.
     """
     film = _packed(f"{key}.film", (mammogram,), lambda: film_payload(mammogram, key))
     layers = _packed(
         f"{key}.layers",
-        (mammogram, assessment, dict(magnification_errors or {}), state),
-        lambda: layers_payload(mammogram, assessment, magnification_errors, key, state),
+        (mammogram, assessment, dict(magnification_errors or {}), state, tuple(warnings)),
+        lambda: layers_payload(mammogram, assessment, magnification_errors, key, state, warnings),
     )
     with st.container(gap=None):
         _film(key=f"{key}.film", data=film)

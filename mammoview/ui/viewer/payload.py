@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from mammoview.domain import (
     Assessment,
+    Finding,
     Heatmap,
     Laterality,
     Magnification,
@@ -30,13 +31,13 @@ from mammoview.domain import (
     Weighting,
 )
 from mammoview.geometry import Frame
+from mammoview.overlays import SALIENT_PERCENTILE, saliency_scale
 from mammoview.prepare import breast_core, find_breast
 
-__all__ = ["film_payload", "layers_payload"]
+__all__ = ["MeasuredError", "film_payload", "layers_payload"]
 
 _NAME = b"MAMMOVU1"
 _PERCENTILES = (0.5, 10, 60, 99.7, 99.95)  # of the breast
-_SALIENT_PERCENTILE = 99.5  # of the non-zero saliency; drawn as 1, and said beside the colour bar
 
 _TARGETS = {"A": "P", "P": "A", "L": "R", "R": "L", "F": "H", "H": "F"}
 _HANGING = {  # DICOM Patient Orientation (0020,0020) of the usual hanging: along a row, down a column
@@ -45,6 +46,14 @@ _HANGING = {  # DICOM Patient Orientation (0020,0020) of the usual hanging: alon
     (Laterality.LEFT, View.MLO): ("A", "F"),
     (Laterality.RIGHT, View.MLO): ("P", "F"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredError:
+    """How often the networks of one magnification err: in few words, and in full with its interval."""
+
+    short: str
+    full: str
 
 
 @dataclass(slots=True)
@@ -99,9 +108,10 @@ def film_payload(mammogram: Mammogram, key: str) -> bytes:
 def layers_payload(
     mammogram: Mammogram,
     assessment: Assessment | None,
-    magnification_errors: Mapping[Magnification, str] | None,
+    magnification_errors: Mapping[Magnification, MeasuredError] | None,
     key: str,
     state: str = "not run",
+    warnings: Sequence[str] = (),
 ) -> bytes:
     """Everything that lies over the film; without an assessment only what a reader drew, and why."""
     arrays = _Arrays()
@@ -111,7 +121,8 @@ def layers_payload(
         "kind": "layers",
         "viewer": key,
         "film": _film_id(mammogram),
-        "errors": {magnification.key: text for magnification, text in errors.items()},
+        "errors": {magnification.key: asdict(error) for magnification, error in errors.items()},
+        "warnings": list(warnings),
         "outlines": [_outline(line) for line in (*mammogram.outlines, *found)],
         "assessed": assessment is not None,
         "state": state,
@@ -186,10 +197,16 @@ def _outline(line: Outline) -> dict[str, Any]:
     }
 
 
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {"score": finding.score, "area_mm2": finding.area_mm2, "box": finding.box}
+
+
 def _evidence(assessment: Assessment, arrays: _Arrays) -> dict[str, Any]:
     return {
         "magnification": assessment.settings.magnification.key,
         "stride": assessment.settings.stride,
+        "findings": [_finding(finding) for finding in assessment.findings],
+        "trained_on": list(dict.fromkeys(card.trained_on for card in assessment.cards)),
         "heatmap": _heatmap(assessment.heatmap, arrays),
         "grids": [_grid(grid, arrays) for grid in _ordered_grids(assessment)],
         "saliency": [_saliency(each, arrays) for each in _ordered_saliency(assessment)],
@@ -229,15 +246,14 @@ def _grid(grid: TissueGrid, arrays: _Arrays) -> dict[str, Any]:
 def _saliency(saliency: Saliency, arrays: _Arrays) -> dict[str, Any]:
     """Values from 0 to `scale` as 0 to 255, rounded up, so that what is not 0 stays so."""
     values, frame = _cropped(saliency.values, saliency.frame)
-    nonzero = values[values > 0]
-    scale = float(np.percentile(nonzero, _SALIENT_PERCENTILE)) if nonzero.size else 0.0
+    scale = saliency_scale(values)
     shares = np.clip(values / scale, 0, 1) if scale > 0 else np.zeros(values.shape)
     return {
         "array": arrays.add(np.ceil(shares * 255).astype(np.uint8)),
         "matrix": frame.canvas_matrix(),
         "magnification": saliency.magnification.key,
         "scale": scale,
-        "percentile": _SALIENT_PERCENTILE,
+        "percentile": SALIENT_PERCENTILE,
         "weighting": Weighting.CONTEXT.value,
     }
 

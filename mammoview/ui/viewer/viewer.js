@@ -11,6 +11,7 @@ const NATIVE_KEYS = {
 };
 const [MOST_ENLARGED, LEAST_OF_FIT] = [32, 0.5];
 const KEY_PAN = 60; // CSS pixels
+const AROUND_FINDING = 3; // the view is so many times as wide as the finding
 const DRAG_DOUBLES_WINDOW = 150; // CSS pixels across
 
 /** What stays when the film changes or the page draws the viewer anew. */
@@ -27,6 +28,7 @@ function firstChoices() {
     inverted: false,
     windowTool: false,
     film: null,
+    finding: null, // the one that was gone to last
     view: null, // {zoom, row, column, fitted}: the scan point in the middle of the stage
     window: null, // {preset, low, high}
   };
@@ -90,7 +92,7 @@ class Viewer {
     if (this.choices.film !== header.film) {
       // Grey first: another film is seen without its layers, whatever was shown over the last one.
       const unseen = { shown: new Set(), putAside: null };
-      Object.assign(this.choices, { film: header.film, view: null, window: null, level: {}, ...unseen });
+      Object.assign(this.choices, { film: header.film, finding: null, view: null, window: null, level: {}, ...unseen });
     }
     if (!this.choices.window) this.choose("breast");
     this.find(".waiting").hidden = true;
@@ -108,10 +110,27 @@ class Viewer {
       this.layers.saliency = header.saliency.map(withArray);
     }
     this.pictures = {};
-    for (const [key, text] of Object.entries({ "0.5": "", 0.33: "", 0.25: "", ...header.errors })) {
-      setText(this.root.querySelector(`[id="error-${key}"]`), text);
-    }
+    if (this.choices.finding >= (header.findings?.length ?? 0)) this.choices.finding = null;
+    for (const row of this.findAll("[data-magnification]")) this.labelError(row, header.errors);
+    this.labelDoubts(header.warnings);
+    const trained = this.find(".trained");
+    trained.hidden = !header.trained_on?.length;
+    setText(trained, `Networks trained on ${header.trained_on?.join("; ")}`);
     this.redraw("layers");
+  }
+
+  labelError(row, errors) {
+    const { short, full } = errors[row.dataset.magnification] ?? { short: "", full: "" };
+    setText(row.querySelector(".error"), short);
+    setText(row.querySelector("[hidden]"), full);
+    row.title = full;
+  }
+
+  labelDoubts(warnings) {
+    const badge = this.find(".doubts");
+    badge.hidden = warnings.length === 0;
+    badge.title = warnings.join("\n");
+    setText(badge, warnings.length === 1 ? "1 warning, below" : `${warnings.length} warnings, below`);
   }
 
   label(header) {
@@ -186,6 +205,24 @@ class Viewer {
     return [shown, ...counts.filter(([count]) => count).map(([count, by]) => `${count} ${by}`)].join(" · ");
   }
 
+  /** Findings come with the highest score first. */
+  get findings() {
+    return this.evidence?.findings ?? [];
+  }
+
+  findingsInWords() {
+    const { evidence, findings } = this;
+    if (!evidence?.assessed) return `Findings: ${evidence?.state ?? "not run"}`;
+    if (!findings.length) return `No finding: no heat reaches ${evidence.heatmap.level.toFixed(2)}`;
+    const { score, area_mm2: area } = findings[this.choices.finding] ?? findings[0];
+    if (this.choices.finding !== null) {
+      const number = this.choices.finding + 1;
+      return `Finding ${number} of ${findings.length} · score ${score.toFixed(2)} · ${area.toFixed(0)} mm²`;
+    }
+    const [count, highest] = findings.length === 1 ? ["1 finding", ""] : [`${findings.length} findings`, "highest "];
+    return `${count} · ${highest}score ${score.toFixed(2)}`;
+  }
+
   // ---- choices --------------------------------------------------------------------------------
 
   toggle(name) {
@@ -207,6 +244,17 @@ class Viewer {
     const { shown, putAside } = this.choices;
     Object.assign(this.choices, putAside ? { shown: putAside, putAside: null } : { shown: new Set(), putAside: shown });
     this.speak(putAside ? "Layers back" : "All layers hidden");
+    this.redraw("layers");
+  }
+
+  nextFinding() {
+    const { findings, choices } = this;
+    if (!findings.length) return this.speak(this.findingsInWords());
+    choices.finding = choices.finding === null ? 0 : (choices.finding + 1) % findings.length;
+    if (choices.putAside) Object.assign(choices, { shown: choices.putAside, putAside: null });
+    choices.shown.add("outlines");
+    this.showBox(findings[choices.finding].box);
+    this.speak(this.findingsInWords());
     this.redraw("layers");
   }
 
@@ -289,6 +337,18 @@ class Viewer {
   fit() {
     const { rows, columns } = this.film.header;
     this.choices.view = { zoom: this.zoomToFit, row: rows / 2, column: columns / 2, fitted: true };
+    this.redraw("view");
+  }
+
+  /** A box of the scan (first row, first column, last row, last column) in the middle of the stage. */
+  showBox([top, left, bottom, right]) {
+    const { width, height } = this.size;
+    const zoom = Math.min(width / (right - left + 1), height / (bottom - top + 1)) / AROUND_FINDING;
+    this.choices.view = {
+      zoom: limited(zoom, this.zoomToFit, MOST_ENLARGED),
+      row: (top + bottom + 1) / 2,
+      column: (left + right + 1) / 2,
+    };
     this.redraw("view");
   }
 
@@ -403,6 +463,11 @@ class Viewer {
 
   drawPanel() {
     for (const name of LAYERS) this.drawRow(this.find(`[data-layer="${name}"]`), name);
+    setText(this.find(".count"), this.findingsInWords());
+    const next = this.find(".next");
+    next.hidden = !this.findings.length;
+    const which = this.findings.length === 1 ? "it" : this.choices.finding === null ? "the highest" : "the next";
+    setText(next, `Show ${which} (N)`);
     this.find(".hide").setAttribute("aria-pressed", String(this.choices.putAside !== null));
     for (const [group, value] of [["magnification", this.magnification], ["stride", String(this.stride)]]) {
       for (const radio of this.findAll(`input[name="${group}"]`)) radio.checked = radio.value === value;
@@ -557,6 +622,7 @@ class Viewer {
     }
     on(this.find("select"), "change", (event) => this.choose(event.target.value));
     click(".hide", () => this.hideAll());
+    click(".next", () => this.nextFinding());
     click(".invert", () => this.invert());
     click(".fit", () => this.fit());
     click(".one", () => this.zoomTo(1));
@@ -667,6 +733,7 @@ class Viewer {
       0: () => this.hideAll(),
       b: () => magnificationBefore && this.setMagnification(magnificationBefore),
       i: () => this.invert(),
+      n: () => this.nextFinding(),
       d: () => this.choose("breast"),
       f: () => this.fit(),
       z: () => this.zoomTo(1),

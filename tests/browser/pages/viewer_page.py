@@ -18,21 +18,32 @@ from mammoview.domain import (
     Laterality,
     Magnification,
     Mammogram,
+    ModelCard,
     Outline,
     Saliency,
     ScanFacts,
     Settings,
     TissueGrid,
     View,
+    Weighting,
 )
 from mammoview.geometry import Frame
-from mammoview.ui.viewer import viewer
+from mammoview.ui.viewer import MeasuredError, viewer
 
 ROWS, COLUMNS = 140, 220
 FIELD = (192, 256)  # 3 × 4 cells of 64 reference pixels
 MARK = (70, 110)  # one white pixel on the film
 LEVEL = 0.5
-ERRORS = {Magnification.HALF: "AUC 0.81", Magnification.THIRD: "AUC 0.79"}
+ERRORS = {
+    Magnification.HALF: MeasuredError(
+        "8.1% err", "total error: 8.1% (95 % interval 6.0% to 9.9%), 40 patches"
+    ),
+    Magnification.THIRD: MeasuredError("9.7% err", "total error: 9.7%"),
+}
+CARD = ModelCard(
+    "tissue-0.5", "1", "", {}, {}, "films made by hand", "none", {}, 0.5, "Apache-2.0", "tests", "everything"
+)
+DOUBTS = ("the spacing is not known", "the view was never seen")
 
 
 def field_frame(mirrored: bool) -> Frame:
@@ -75,6 +86,8 @@ def assessment(film: Mammogram, scene: str) -> Assessment:
     one = 0.0 if scene == "empty" else 1.0
     model = Outline(np.array([[80.0, 100.0], [80.0, 130.0], [100.0, 115.0]]), drawn_by=Drawn.MODEL)
     found = Finding(model, model.centre(), model.box(), 0.9, 1.0)
+    below = Outline(np.array([[110.0, 40.0], [110.0, 50.0], [118.0, 45.0]]), drawn_by=Drawn.MODEL)
+    weaker = Finding(below, below.centre(), below.box(), 0.6, 0.3)
     heat = np.zeros((3, 4), np.float32)
     heat[1, 2] = one
     heatmap = Heatmap(heat, LEVEL, field.magnified(1 / 64), local_results=True)
@@ -82,10 +95,10 @@ def assessment(film: Mammogram, scene: str) -> Assessment:
         scan=ScanFacts(
             film.source, ROWS, COLUMNS, film.laterality, film.view, (0.06, 0.06), film.spacing_source, True
         ),
-        cards=(),
+        cards=(CARD,),
         settings=Settings(),
         score=0.9,
-        findings=() if scene == "empty" else (found,),
+        findings={"empty": (), "two": (found, weaker)}.get(scene, (found,)),
         grids={(m, stride): _grid(m, stride, field, one) for m in Magnification for stride in (64, 32)},
         heatmap=heatmap,
         baseline=heatmap,
@@ -109,7 +122,9 @@ def _saliency(magnification: Magnification, field: Frame, one: float) -> Salienc
     for row, column in saliency_marks(magnification):
         values[row, column] = one * 0.002
     kept = np.ones((1, 1), bool)
-    return Saliency(values, magnification, kept, field.magnified(1 / magnification.reduction))
+    return Saliency(
+        dict.fromkeys(Weighting, values), magnification, kept, field.magnified(1 / magnification.reduction)
+    )
 
 
 def main() -> None:
@@ -122,8 +137,9 @@ def main() -> None:
     st.text(f"Runs: {st.session_state.runs}")
     film = mammogram("other" if other else scene)
     found = None if scene == "unassessed" else assessment(film, scene)
+    doubts = DOUBTS if scene == "unassessed" else ()
     if not away:
-        viewer(film, found, key="viewer", magnification_errors=ERRORS)
+        viewer(film, found, key="viewer", magnification_errors=ERRORS, warnings=doubts)
 
 
 if __name__ == "__main__":
