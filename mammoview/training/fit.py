@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -14,116 +13,179 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-__all__ = ["Schedule", "fit"]
+from mammoview.errors import Cancelled
+from mammoview.training.course import Course, Part, resume, save
+from mammoview.training.interruption import listening
+from mammoview.training.plan import Budget, Schedule
+from mammoview.training.precision import gradient_scaler
+from mammoview.training.team import Team
+
+__all__ = ["Budget", "Schedule", "fit"]
 
 Loss = Callable[[nn.Module, np.random.Generator], Tensor]
 Score = Callable[[nn.Module], float]
 
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """How long and how fast.
-
-    Attributes
-    ----------
-    steps : int
-        Batches in all.
-    rate : float
-        Highest learning rate, reached after 5 % of the steps, then a cosine to 1 % of it.
-    every : int
-        Steps between validations; the averaged weights that score best are kept.
-    seed : int
-    """
-
-    steps: int
-    rate: float = 2e-3
-    every: int = 250
-    seed: int = 0
-
-    def factor(self, step: int) -> float:
-        """Share of the highest learning rate at this step."""
-        warm = max(1, self.steps // 20)
-        if step < warm:
-            return (step + 1) / warm
-        return 0.01 + 0.99 * (1 + math.cos(math.pi * (step - warm) / max(1, self.steps - warm))) / 2
+DECAY: Final = 0.995  # of the average of weights, per step
+STEEPEST: Final = 5.0  # norm to which gradients are clipped
 
 
 def fit(network: nn.Module, loss: Loss, score: Score, schedule: Schedule, checkpoint: Path) -> dict[str, Any]:
     """Train `network` in place and leave the best averaged weights in it.
+
+    Among processes that torchrun started, all call this with the same arguments; each learns from its
+    part of the batch (`team.batch_of`), and the leader validates and writes the checkpoint.
 
     Parameters
     ----------
     network : nn.Module
         On its device already.
     loss : callable
-        Draws a batch with the generator it is given and returns the loss of the network on it.
+        Draws a batch with the generator it is given and returns the mean loss of the network, which it
+        is given to call, on it.
     score : callable
         Of the averaged network on validation films; higher is better.
     schedule : Schedule
     checkpoint : Path
-        Written after each validation; where it exists, training goes on from it, with the same
-        random numbers as if it had not been stopped.
+        Written after each validation and on an interruption; where it exists, training goes on from
+        it, with the same random numbers as if it had not been stopped.
 
     Returns
     -------
     dict
         "history": list of {"step", "loss", "score"}; "best": the best score.
+
+    Raises
+    ------
+    Cancelled
+        After Ctrl-C or SIGTERM, once the checkpoint is written; says how to go on.
     """
-    trained = [p for p in network.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(trained, lr=schedule.rate, weight_decay=1e-3)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, schedule.factor)
-    averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.995), use_buffers=True)
-    state: dict[str, Any] = {"step": 0, "best": -math.inf, "history": [], "weights": None}
-    parts: dict[str, Any] = {
-        "network": network,
-        "averaged": averaged,
-        "optimiser": optimiser,
-        "scheduler": scheduler,
-    }
-    if checkpoint.is_file():
-        saved = torch.load(checkpoint, weights_only=True)
-        state = saved["state"]
-        for name, part in parts.items():
-            part.load_state_dict(saved[name])
-    running: list[float] = []
-    bar = tqdm(
-        range(state["step"], schedule.steps), initial=state["step"], total=schedule.steps, unit="batch"
+    team = Team.here()
+    learner = _Learner(network, schedule, team)
+    course = resume(checkpoint, learner.parts)
+    learner.join()
+    with listening() as interruption, _Progress(checkpoint.stem, course, schedule, team) as progress:
+        while not course.over(schedule):
+            value, asked = team.agreed(learner.learn(loss, course.step), interruption.asked)
+            course.losses.append(value)
+            course.step += 1
+            progress.advance(course)
+            judged = schedule.validates(course.step)
+            if judged:
+                course.note(team.told(lambda: learner.judge(score)), learner.averaged.module)
+                progress.report(course)
+            if team.leads and (judged or asked):
+                save(checkpoint, course, learner.parts)
+            if asked and not course.over(schedule):
+                raise Cancelled(_how_to_go_on(checkpoint.stem, course, schedule))
+    if course.weights is not None:
+        network.load_state_dict(course.weights)
+    team.share(network)
+    return {"history": course.history, "best": course.best}
+
+
+def _how_to_go_on(name: str, course: Course, schedule: Schedule) -> str:
+    return (
+        f"stopped {name} after {course.step} of {schedule.steps} batches; "
+        "give the same command again to go on from there"
     )
-    for step in bar:
-        network.train()
-        torch.manual_seed(schedule.seed * 1_000_003 + step)
-        value = loss(network, np.random.default_rng((schedule.seed, step)))
-        optimiser.zero_grad(set_to_none=True)
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 5.0)
-        optimiser.step()
-        scheduler.step()
-        averaged.update_parameters(network)
-        running.append(float(value.detach()))
-        if (step + 1) % schedule.every == 0 or step + 1 == schedule.steps:
-            _validate(averaged, score, state, step + 1, float(np.mean(running)))
-            bar.set_postfix(loss=f"{np.mean(running):.3f}", best=f"{state['best']:.4f}")
-            running.clear()
-            _save(checkpoint, {"state": state, **{name: part.state_dict() for name, part in parts.items()}})
-    if state["weights"] is not None:
-        network.load_state_dict(state["weights"])
-    return {"history": state["history"], "best": state["best"]}
 
 
-def _validate(averaged: AveragedModel, score: Score, state: dict[str, Any], step: int, loss: float) -> None:
-    averaged.eval()
-    with torch.inference_mode():
-        value = score(averaged.module)
-    state["step"] = step
-    state["history"].append({"step": step, "loss": loss, "score": value})
-    tqdm.write(f"step {step}: loss {loss:.4f}, validation {value:.4f}")
-    if value > state["best"]:
-        state["best"] = value
-        state["weights"] = {k: v.detach().clone() for k, v in averaged.module.state_dict().items()}
+class _Learner:
+    """A network with all that trains it."""
+
+    def __init__(self, network: nn.Module, schedule: Schedule, team: Team) -> None:
+        device = next(network.parameters()).device
+        if device.type == "cuda":
+            torch.backends.cudnn.deterministic = True  # else a resumed run would differ
+            if team.size > 1:
+                nn.SyncBatchNorm.convert_sync_batchnorm(network)  # its layers, in place
+        self.team, self.seed, self.called = team, schedule.seed, network
+        self.network = network
+        self.trained = [p for p in network.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.AdamW(self.trained, lr=schedule.rate, weight_decay=1e-3)
+        self.scheduler = torch.optim.lr_scheduler.LambdaLR(self.optimiser, schedule.factor)
+        self.averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(DECAY), use_buffers=True)
+        self.scaler = gradient_scaler(device)
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """Whatever a checkpoint must bring back."""
+        return {
+            "network": self.network,
+            "averaged": self.averaged,
+            "optimiser": self.optimiser,
+            "scheduler": self.scheduler,
+            "scaler": self.scaler,
+        }
+
+    def join(self) -> None:
+        """From now on, learn together with the team."""
+        self.called = self.team.wrapped(self.network)
+
+    def learn(self, loss: Loss, step: int) -> float:
+        """Take one step; the loss of this process's part of the batch."""
+        self.called.train()
+        torch.manual_seed(self.seed * 1_000_003 + step + (self.team.rank << 40))
+        value = loss(self.called, np.random.default_rng((self.seed, step)))
+        self.optimiser.zero_grad(set_to_none=True)
+        self.scaler.scale(value).backward()
+        self.scaler.unscale_(self.optimiser)
+        torch.nn.utils.clip_grad_norm_(self.trained, STEEPEST)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.scheduler.step()
+        self.averaged.update_parameters(self.network)
+        return float(value.detach())
+
+    def judge(self, score: Score) -> float:
+        """Score of the averaged weights."""
+        self.averaged.eval()
+        with torch.inference_mode():
+            return score(self.averaged.module)
 
 
-def _save(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    torch.save(content, draft)
-    draft.replace(path)
+class _Progress:
+    """Tells the person at the terminal how far it is; only the leader speaks."""
+
+    def __init__(self, name: str, course: Course, schedule: Schedule, team: Team) -> None:
+        self.schedule, self.speaks, self.first = schedule, team.leads, course.step
+        self.begun = time.monotonic()
+        if schedule.outlook is not None:
+            schedule.outlook.begin_part()
+        self.bar = tqdm(
+            desc=name, initial=course.step, total=schedule.steps, unit="batch", disable=not team.leads
+        )
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.bar.close()
+
+    def advance(self, course: Course) -> None:
+        self.bar.set_postfix_str(self._outlook(course), refresh=False)
+        self.bar.update()
+
+    def report(self, course: Course) -> None:
+        """One line for each validation, and why it ends before the last step."""
+        if not self.speaks:
+            return
+        loss, score = course.history[-1]["loss"], course.history[-1]["score"]
+        reached = f"step {course.step} of {self.schedule.steps}: loss {loss:.4f}, validation {score:.4f}"
+        best = f"best {course.best:.4f}{self._patience(course)}"
+        tqdm.write("; ".join(filter(None, (reached, best, self._outlook(course)))))
+        if course.out_of_patience(self.schedule):
+            tqdm.write(f"stopped early: {course.stale} validations in a row were no better")
+
+    def _patience(self, course: Course) -> str:
+        if self.schedule.patience is None or not course.stale:
+            return ""
+        return f", and {course.stale} of {self.schedule.patience} validations without a better one"
+
+    def _outlook(self, course: Course) -> str:
+        if self.schedule.outlook is None:
+            return ""
+        pace = (time.monotonic() - self.begun) / max(1, course.step - self.first)
+        return self.schedule.outlook.says(
+            pace * (self.schedule.steps - course.step), pace * self.schedule.steps
+        )
