@@ -12,6 +12,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import auc, brier_score_loss, confusion_matrix, roc_auc_score
 
 from mammoview.errors import UnusableDataset
+from mammoview.evaluation.bootstrap import clustered
 from mammoview.evaluation.calibration import BINS, expected_calibration_error, reliability
 from mammoview.evaluation.patches import HeldOut
 from mammoview.evaluation.split import validation_half
@@ -88,6 +89,9 @@ def test_figures_agree_with_scikit_learn_and_name_patches(draw):
     error = figures["expected calibration error, balanced"]
     assert error.value == expected_calibration_error(labels, scores)
     assert error.low <= error.value <= error.high
+    patients = draw.held_out.patients
+    resampled = clustered(lambda i: expected_calibration_error(labels[i], scores[i]), patients, "patches")
+    assert error == resampled.reflected() != resampled
     assert {(f.unit, f.n, f.patients) for f in figures.values()} == {("patches", 120, 60)}
 
 
