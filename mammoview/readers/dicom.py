@@ -8,21 +8,38 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydicom import Dataset
+from pydicom.uid import (
+    BreastTomosynthesisImageStorage,
+    DigitalMammographyXRayImageStorageForPresentation,
+    DigitalMammographyXRayImageStorageForProcessing,
+)
 
 from mammoview.domain import Film, Given, Laterality, Mammogram, View
 from mammoview.errors import UnreadableScan
 from mammoview.readers import placing, presentation
+from mammoview.readers.annotated import DIGITISED
 from mammoview.readers.dicom_pixels import Stored, read_header, read_stored, recognises
 from mammoview.readers.guard import not_blank, shown, unreadable_as
 from mammoview.readers.limits import plausible_spacing
 
-__all__ = ["files_within", "open_case", "open_folder", "pseudonym", "read_film", "recognises"]
+__all__ = ["DIGITAL", "files_within", "open_case", "open_folder", "pseudonym", "read_film", "recognises"]
 
 _PROJECTIONS = frozenset({"", "MG", "CR", "DX", "RG", "OT", "SC"})
 """Modalities (0008,0060) under which mammograms are kept; anything but MG is remarked upon."""
+
+DIGITAL: Final = "digital mammogram"
+"""The kind of scan that a digital system took, in `Mammogram.facts["Kind"]`; see `annotated.DIGITISED`."""
+
+_DIGITAL_CLASSES = frozenset(
+    {
+        BreastTomosynthesisImageStorage,
+        DigitalMammographyXRayImageStorageForPresentation,
+        DigitalMammographyXRayImageStorageForProcessing,
+    }
+)
 
 _MOST_FILES = 20_000
 _MOST_MAGNIFIED = 5.0
@@ -253,7 +270,19 @@ def _remarks(header: Dataset, given: Given) -> Iterator[str]:
         yield "a true size was given and is not used: a DICOM image has its own"
 
 
+def _kind(header: Dataset) -> str:
+    """Film or digital, where Detector Type (PS3.3 C.8.11.4) or the SOP Class says it; else empty."""
+    detector = _word(header, "DetectorType")
+    if detector == "FILM":
+        return DIGITISED
+    digital = (
+        detector in ("DIRECT", "SCINTILLATOR", "STORAGE") or header.get("SOPClassUID") in _DIGITAL_CLASSES
+    )
+    return DIGITAL if digital else ""
+
+
 def _facts(header: Dataset) -> dict[str, str]:
-    said = {label: str(header.get(keyword, "")).strip() for keyword, label in _SHOWN.items()}
+    said = {"Kind": _kind(header)}
+    said |= {label: str(header.get(keyword, "")).strip() for keyword, label in _SHOWN.items()}
     modifier = _within(header, "ViewCodeSequence", "ViewModifierCodeSequence").get("CodeMeaning", "")
     return {label: text for label, text in {**said, "View modifier": str(modifier)}.items() if text}

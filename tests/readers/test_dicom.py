@@ -170,6 +170,21 @@ def test_where_fewer_x_rays_arrive_a_raw_image_is_brighter(write_dicom: Any, pho
     assert any("For Processing" in warning for warning in film.warnings)
 
 
+@pytest.mark.parametrize(
+    ("header", "kind"),
+    [
+        ({}, "digital mammogram"),
+        ({"SOPClassUID": uid.SecondaryCaptureImageStorage}, None),
+        ({"SOPClassUID": uid.SecondaryCaptureImageStorage, "DetectorType": "STORAGE"}, "digital mammogram"),
+        ({"DetectorType": "FILM"}, "digitised film"),
+    ],
+)
+def test_a_digital_mammogram_is_told_from_a_digitised_film(
+    write_dicom: Any, ramp: Any, header: dict[str, Any], kind: str | None
+) -> None:
+    assert only(write_dicom(ramp, bits_stored=12, **header)).facts.get("Kind") == kind
+
+
 def frames(pixels: NDArray[np.uint16]) -> dict[uid.UID, bytes]:
     j2k = imagecodecs.jpeg2k_encode(pixels, level=0, codecformat="j2k", reversible=True)
     return {
