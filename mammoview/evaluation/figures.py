@@ -86,14 +86,14 @@ def lattice_figure(films: Sequence[Judged], magnification: Magnification) -> Fig
 
 
 def warning_counts(films: Sequence[Judged]) -> dict[str, int]:
-    """On how many films each warning was given, most frequent first; names of files are left out."""
-    counts = Counter(
-        warning.removeprefix(name).removeprefix(": ")
-        for film in films
-        for warning in film.warnings
-        for name in [next((w for w in warning.split(": ")[:1] if film.film in w), "")]
-    )
+    """On how many films each warning was given, most frequent first; without names of files."""
+    counts = Counter(_without_name(warning, film.film) for film in films for warning in film.warnings)
     return dict(counts.most_common())
+
+
+def _without_name(warning: str, film: str) -> str:
+    before, _, after = warning.partition(": ")
+    return after if film in before else warning
 
 
 def mean_of(films: Sequence[Judged], value: Callable[[Judged], float], unit: str = "films") -> Figure:
