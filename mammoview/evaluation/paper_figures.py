@@ -243,9 +243,9 @@ def _draw_patches(axes: Axes, grid: TissueGrid) -> None:
 
 
 def _rightly_positive(shown: Shown) -> Iterator[tuple[float, Shown, NDArray[np.float64], int]]:
-    """Suspicion, film, centre on the scan and side in pixels of kept cells that are centred in an outline.
+    """Suspicion, film, centre on the scan and side in pixels of positive cells centred in an outline.
 
-    One for each outline: the most suspicious.
+    One for each outline: the most suspicious. Outside the heat region its saliency is empty.
     """
     magnification = shown.assessment.settings.magnification
     grid = shown.assessment.grids[magnification, shown.assessment.settings.stride]

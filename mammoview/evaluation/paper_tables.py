@@ -32,7 +32,8 @@ def page(found: Summary) -> str:
         keep_trailing_newline=True,
     )
     tables = {"table_1": _table_1(found), "table_2": _table_2(found), "table_3": _table_3(found)}
-    return environment.get_template("paper.md").render(**_arithmetic(), **tables)
+    has_roc = bool((found.get("curves") or {}).get("roc"))
+    return environment.get_template("paper.md").render(**_arithmetic(), **tables, has_roc=has_roc)
 
 
 def _arithmetic() -> dict[str, Any]:

@@ -92,6 +92,8 @@ def test_the_page_states_what_the_arithmetic_found():
     ):
         assert words in text
     assert text.count("not measured") >= 7
+    assert "figure-3.svg" not in text
+    assert "figure-3.svg" in page(summary(metrics()))
 
 
 def test_our_numbers_stand_beside_the_paper_s():
