@@ -26,6 +26,7 @@ from mammoview.domain import (
     Settings,
     TissueGrid,
 )
+from mammoview.familiarity import unfamiliar
 from mammoview.geometry import Frame
 from mammoview.models.cards import HEATMAP_REDUCTION, Suite
 from mammoview.models.heatmap import HeatmapNetwork
@@ -168,7 +169,7 @@ def _saliency(
 
 
 def _warnings(mammogram: Mammogram, field: Field, suite: Suite) -> tuple[str, ...]:
-    found = [*mammogram.warnings, *field.warnings]
+    found = [*mammogram.warnings, *field.warnings, *unfamiliar(mammogram, field, suite.familiar)]
     if mammogram.view is not None and not mammogram.view.trained:
         found.append(f"the networks saw CC and MLO films only; this is {mammogram.view}")
     coarse, limit = max(field.sampling_mm), max(card.band_limit_mm for card in suite.cards)

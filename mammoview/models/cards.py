@@ -17,6 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mammoview.domain import Magnification, ModelCard
 from mammoview.errors import BadSetting, WeightsMismatch, WeightsMissing
+from mammoview.familiarity import Familiar, read_familiar
 from mammoview.models.heatmap import HeatmapNetwork
 from mammoview.models.tissue import TissueClassifier
 
@@ -54,6 +55,8 @@ class Suite:
     device : torch.device
     tissue_cards : mapping of Magnification to ModelCard
     baseline_card, heatmap_card : ModelCard
+    familiar : Familiar or None
+        What the training films look like, where it was recorded.
     """
 
     tissue: Mapping[Magnification, TissueClassifier]
@@ -63,6 +66,7 @@ class Suite:
     tissue_cards: Mapping[Magnification, ModelCard]
     baseline_card: ModelCard
     heatmap_card: ModelCard
+    familiar: Familiar | None = None
 
     @property
     def cards(self) -> tuple[ModelCard, ...]:
@@ -119,7 +123,7 @@ def load_suite(folder: Path | None = None, device: str = "auto") -> Suite:
             raise WeightsMismatch(f"{card.name}: the card does not describe this heatmap network")
         heatmaps.append((network.to(place), card))
     (baseline, baseline_card), (heatmap, heatmap_card) = heatmaps
-    return Suite(tissue, baseline, heatmap, place, cards, baseline_card, heatmap_card)
+    return Suite(tissue, baseline, heatmap, place, cards, baseline_card, heatmap_card, read_familiar(folder))
 
 
 def load_network(name: str, folder: Path) -> tuple[Network, ModelCard]:
