@@ -260,10 +260,10 @@ def _size_in_words(
 
 def _detail_in_words(figures: Mapping[str, float], names: Sequence[str], familiar: Familiar) -> str:
     finer = figures[names[0]] > familiar.limits[names[0]].high
-    much, why = ("much", "sharpened or noisy") if finer else ("little", "smoothed or enlarged")
+    strength, why = ("stronger", "sharpened or noisy") if finer else ("weaker", "smoothed or enlarged")
     return (
-        f"the film has too {much} fine detail for its millimetres, compared with the training films: the "
-        f"scan may be {why}, or its spacing wrong"
+        f"fine structure is {strength} against coarse structure than on nearly all training films: the scan "
+        f"may be {why}, or its spacing wrong"
     )
 
 

@@ -158,8 +158,8 @@ def test_a_digital_mammogram_is_told_by_its_kind_and_its_greys_are_not_judged_to
 def test_too_fine_and_too_coarse_are_told_apart() -> None:
     (fine,) = told(film(), familiar(slope_fine=Limits(-99, -98, -97)))
     (coarse,) = told(film(), familiar(slope_fine=Limits(97, 98, 99)))
-    assert "too much fine detail" in fine
-    assert "too little fine detail" in coarse
+    assert "fine structure is stronger" in fine
+    assert "fine structure is weaker" in coarse
 
 
 def test_a_field_that_hardly_holds_breast_is_told_so() -> None:
