@@ -171,14 +171,15 @@ def _total_error(card: ModelCard) -> list[tuple[str, Mapping[str, Any]]]:
 
 def _error(name: str, metric: Mapping[str, Any]) -> MeasuredError:
     share, low, high = metric["value"], metric.get("low"), metric.get("high")
-    full = f"{name}: {share:.1%}"
+    short, full = f"{100 * share:.1f} % err", f"{name}: {100 * share:.1f} %"
     if low is not None and high is not None:
-        full += f" (95 % interval {low:.1%} to {high:.1%})"
+        short += f" ({100 * low:.1f}–{100 * high:.1f})"
+        full += f" (95 % interval {100 * low:.1f} to {100 * high:.1f} %)"
     if metric.get("n") is not None:
         full += f", {metric['n']} {metric.get('unit', '')}".rstrip()
     if metric.get("patients") is not None:
         full += f" of {metric['patients']} patients"
-    return MeasuredError(f"{share:.1%} err", full)
+    return MeasuredError(short, full)
 
 
 def _classifies_at(card: ModelCard, magnification: Magnification) -> bool:

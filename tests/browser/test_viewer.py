@@ -397,8 +397,8 @@ def test_what_the_networks_learnt_from_and_whose_lines_are_whose_stand_beside_th
 ) -> None:
     shown = viewer("plain")
     expect(shown.get_by_text("Networks trained on films made by hand")).to_be_visible()
-    expect(shown.get_by_text("solid: reader")).to_be_visible()
-    expect(shown.get_by_text("dashed: model")).to_be_visible()
+    expect(shown.get_by_text("reader, solid")).to_be_visible()
+    expect(shown.get_by_text("model, dashed")).to_be_visible()
     expect(shown.locator(".doubts")).to_be_hidden()
 
 

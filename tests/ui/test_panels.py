@@ -74,9 +74,13 @@ def test_each_magnifications_measured_error_comes_from_its_own_card() -> None:
     ]
     heatmap = replace(base, architecture={"kind": "heatmap"}, inputs={"mm_per_pixel": 0.4})
     errors = magnification_errors([heatmap, *cards])
-    assert [errors[each].short for each in Magnification] == ["10.0% err", "11.2% err", "13.0% err"]
+    assert [errors[each].short for each in Magnification] == [
+        "10.0 % err (5.0–20.0)",
+        "11.2 % err (5.0–20.0)",
+        "13.0 % err (5.0–20.0)",
+    ]
     assert errors[Magnification.THIRD].full == (
-        "total error, balanced: 11.2% (95 % interval 5.0% to 20.0%), 446 patches of 133 patients"
+        "total error, balanced: 11.2 % (95 % interval 5.0 to 20.0 %), 446 patches of 133 patients"
     )
 
 
@@ -101,7 +105,7 @@ def test_a_side_and_view_that_nobody_stated_are_called_so() -> None:
 
         facts(replace(handmade.mammogram(), laterality=None, view=None))
 
-    table = AppTest.from_function(page).run().table[0].value
+    table = AppTest.from_function(page).run(timeout=30).table[0].value
     said = dict(table.to_numpy())
     assert said["laterality"] == said["view"] == "not stated"
 

@@ -466,8 +466,7 @@ class Viewer {
     setText(this.find(".count"), this.findingsInWords());
     const next = this.find(".next");
     next.hidden = !this.findings.length;
-    const which = this.findings.length === 1 ? "it" : this.choices.finding === null ? "the highest" : "the next";
-    setText(next, `Show ${which} (N)`);
+    setText(next, this.choices.finding === null || this.findings.length === 1 ? "Show (N)" : "Next (N)");
     this.find(".hide").setAttribute("aria-pressed", String(this.choices.putAside !== null));
     for (const [group, value] of [["magnification", this.magnification], ["stride", String(this.stride)]]) {
       for (const radio of this.findAll(`input[name="${group}"]`)) radio.checked = radio.value === value;
