@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ __all__ = ["Budget", "Schedule", "fit"]
 Loss = Callable[[nn.Module, np.random.Generator], Tensor]
 Score = Callable[[nn.Module], float]
 
-DECAY: Final = 0.995  # of the average of weights, per step
+WEIGHT_DECAY: Final = 1e-3
 STEEPEST: Final = 5.0  # norm to which gradients are clipped
 
 
@@ -90,6 +91,17 @@ def _how_to_go_on(name: str, course: Course, schedule: Schedule) -> str:
     )
 
 
+def _average(
+    memory: float, averages: Sequence[Tensor], weights: Sequence[Tensor], count: Tensor | int
+) -> None:
+    """Move the average towards the present weights, in place; `count` steps are in it.
+
+    Over the first steps it keeps less than `memory`: their weights are not worth keeping, and the first
+    validations would judge them.
+    """
+    get_ema_multi_avg_fn(min(memory, (1 + int(count)) / (10 + int(count))))(averages, weights, count)
+
+
 class _Learner:
     """A network with all that trains it."""
 
@@ -102,9 +114,11 @@ class _Learner:
         self.team, self.seed, self.called = team, schedule.seed, network
         self.network = network
         self.trained = [p for p in network.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.AdamW(self.trained, lr=schedule.rate, weight_decay=1e-3)
+        self.optimiser = torch.optim.AdamW(self.trained, lr=schedule.rate, weight_decay=WEIGHT_DECAY)
         self.scheduler = torch.optim.lr_scheduler.LambdaLR(self.optimiser, schedule.factor)
-        self.averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(DECAY), use_buffers=True)
+        self.averaged = AveragedModel(
+            network, multi_avg_fn=partial(_average, schedule.memory), use_buffers=True
+        )
         self.scaler = gradient_scaler(device)
 
     @property

@@ -44,6 +44,11 @@ class Schedule:
             return (step + 1) / warm
         return 0.01 + 0.99 * (1 + math.cos(math.pi * (step - warm) / max(1, self.steps - warm))) / 2
 
+    @property
+    def memory(self) -> float:
+        """Share that averaged weights keep at each step: they look back 500 steps, fewer in a short run."""
+        return max(0.9, min(0.998, 1 - 10 / self.steps))
+
     def validates(self, step: int) -> bool:
         """Whether the averaged weights are judged after this many steps."""
         return step % self.every == 0 or step == self.steps

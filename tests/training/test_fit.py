@@ -129,3 +129,13 @@ def test_early_stopping_keeps_the_best_and_says_so(tmp_path, capsys):
     again = fit(network(), loss, worsening, schedule, tmp_path / "run.pt")
     assert again == result
     assert len(kept) == 5
+
+
+def test_the_average_forgets_the_first_weights_in_a_short_run(tmp_path):
+    trained = network()
+    result = fit(trained, loss, score, Schedule(60, rate=1e-2), tmp_path / "run.pt")
+    saved = torch.load(tmp_path / "run.pt", weights_only=True)
+    last = network()
+    last.load_state_dict(saved["network"])
+    # An average over hundreds of steps would still be near the start, and be judged far worse than the last.
+    assert result["best"] > 2 * score(last.eval())
