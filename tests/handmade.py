@@ -110,7 +110,7 @@ def assessment(
     return Assessment(
         scan=scan,
         cards=(card("tissue-0.5"), card("heatmap-local-results")),
-        settings=Settings(),
+        settings=Settings(stride=64),
         score=0.87,
         findings=tuple(findings),
         grids=grids,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from mammoview.backend.findings import find
+from mammoview.backend.local import LOCAL_STRIDE, local_results
 from mammoview.backend.saliency import contributions, gate, hot_pixels, kept_saliency
 from mammoview.backend.scan import scan_tissue
 from mammoview.domain import (
@@ -88,7 +89,7 @@ def assess(
     }
     progress(0.65, "drawing the heatmap")
     with _timed(timings, "heatmap"):
-        local = scales[Magnification.HALF].logits[32]
+        local = _local(field, scales)
         baseline = _heatmap(field, suite.baseline, suite.baseline_card.operating_point, local, settings)
         heatmap = _heatmap(field, suite.heatmap, suite.heatmap_card.operating_point, local, settings)
     saliency = {}
@@ -121,7 +122,8 @@ def assess(
 def _scan(field: Field, suite: Suite, magnification: Magnification, tell: Callable[[float], None]) -> _Scale:
     band_limit = suite.tissue_cards[magnification].band_limit_mm
     image, frame = magnify(field, magnification.reduction, band_limit)
-    return _Scale(image, frame, scan_tissue(suite.tissue[magnification], image, STRIDES, tell))
+    strides = tuple({*STRIDES, LOCAL_STRIDE[magnification]})
+    return _Scale(image, frame, scan_tissue(suite.tissue[magnification], image, strides, tell))
 
 
 def _grid(
@@ -138,16 +140,24 @@ def _grid(
     )
 
 
+def _local(field: Field, scales: Mapping[Magnification, _Scale]) -> NDArray[np.float32]:
+    rows, columns = (n // CELL for n in field.values.shape)
+    return local_results(
+        {m: scales[m].logits[LOCAL_STRIDE[m]] for m in Magnification},
+        {m: scales[m].frame.magnified(1 / LOCAL_STRIDE[m]) for m in Magnification},
+        field.frame.magnified(1 / CELL),
+        (rows, columns),
+    )
+
+
 def _heatmap(
     field: Field, network: HeatmapNetwork, level: float, local: NDArray[np.float32], settings: Settings
 ) -> Heatmap:
-    """`local` has at least as many cells as the heatmap, from the same corner."""
     image, _ = magnify(field, HEATMAP_REDUCTION, 0.0)
-    rows, columns = (n // CELL for n in field.values.shape)
     device = next(network.parameters()).device
     with torch.inference_mode():
         tensor = torch.from_numpy(image)[None, None].to(device).contiguous(memory_format=torch.channels_last)
-        tissue = torch.from_numpy(np.ascontiguousarray(local[:rows, :columns]))[None, None].to(device)
+        tissue = torch.from_numpy(local)[None].to(device)
         heat = network(tensor, tissue).float().sigmoid()[0, 0].cpu().numpy()
     chosen = level if settings.heat_level is None else settings.heat_level
     return Heatmap(heat, chosen, field.frame.magnified(1 / CELL), network.local_results)

@@ -7,8 +7,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
 
-__all__ = ["BINS", "Reliability", "expected_calibration_error", "reliability"]
+__all__ = ["BINS", "Reliability", "expected_calibration_error", "platt", "reliability"]
 
 BINS: Final = 15
 """Of equal width over [0, 1], as Guo et al., ICML 2017 (decision 0035)."""
@@ -50,3 +51,9 @@ def expected_calibration_error(
     """Mean distance of frequency and suspicion over the bins, weighted by their patches (Guo et al. 2017)."""
     curve = reliability(labels, scores, bins)
     return float(np.average(np.abs(curve.frequency - curve.suspicion), weights=curve.n))
+
+
+def platt(labels: NDArray[np.int64], margin: NDArray[np.float64]) -> tuple[float, float]:
+    """Slope and offset that turn logits (N,) into those of the labels' probabilities (Platt 1999)."""
+    fitted = LogisticRegression(C=np.inf).fit(margin[:, None], labels)
+    return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])

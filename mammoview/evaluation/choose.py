@@ -1,56 +1,62 @@
-"""Operating points, chosen on validation patients: from which heat on a cell is hot."""
+"""Operating points, chosen on validation patients: from which heat on a peak counts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from mammoview.backend.findings import find
 from mammoview.domain import Heatmap, Outline
-from mammoview.evaluation.froc import mark, sensitivity_at
+from mammoview.evaluation.froc import mark
+from mammoview.evaluation.heat import field_frame
+from mammoview.evaluation.join import JoinExamples
 from mammoview.evaluation.store import Prepared
-from mammoview.geometry import Frame
-from mammoview.models.cards import HEATMAP_REDUCTION
 from mammoview.models.heatmap import HeatmapNetwork
 from mammoview.prepare import CELL
 
-__all__ = ["LEVELS", "best_level"]
+__all__ = ["FALSE_PER_FILM", "heat_level", "joined_heat"]
 
-LEVELS = np.round(np.arange(0.06, 0.61, 0.03), 2)
-FALSE_PER_FILM = 0.9
-
-
-def best_level(
-    network: HeatmapNetwork, films: Sequence[Prepared], local: dict[str, NDArray[np.float32]]
-) -> tuple[float, dict[float, float]]:
-    """The level whose regions find most lesions at 0.9 false findings per film, and every level's share.
-
-    A low level joins neighbouring regions into one whose centre misses; a high one loses the faint.
-    """
-    heats = {film.name: _heat(network, film, local[film.name]) for film in films}
-    found = {}
-    for level in LEVELS.tolist():
-        marks = []
-        for film in films:
-            frame = Frame(film.inside.shape[1] * CELL).magnified(1 / CELL)
-            findings = find(Heatmap(heats[film.name], level, frame, network.local_results))
-            marks.append(mark(findings, _rectangles(film.boxes)))
-        found[level] = sensitivity_at(marks, FALSE_PER_FILM)
-    best = max(found.values())
-    good = [level for level, share in found.items() if share >= best - 0.005]
-    return good[len(good) // 2], found
+FALSE_PER_FILM: Final = 1.2
+"""False findings that a reader is shown on a film, on average."""
+FAINTEST: Final = 0.01
 
 
-def _heat(network: HeatmapNetwork, film: Prepared, local: NDArray[np.float32]) -> NDArray[np.float32]:
-    device = next(network.parameters()).device
-    image = np.asarray(film.images[HEATMAP_REDUCTION], np.float32) / np.float32(255)
-    with torch.inference_mode():
-        tissue = torch.from_numpy(local)[None, None].to(device)
-        heat = network(torch.from_numpy(image)[None, None].to(device), tissue).sigmoid()[0, 0]
-    return np.asarray(heat.cpu().numpy(), np.float32)
+def joined_heat(network: HeatmapNetwork, examples: JoinExamples) -> dict[str, NDArray[np.float32]]:
+    """Heat (I, J) in [0, 1] by film name, of a network that may or may not join the local results in."""
+    if not network.local_results:
+        return {name: expit(logits) for name, logits in examples.heat.items()}
+    device, joined = network.join.weight.device, {}
+    for name, logits in examples.heat.items():
+        heat, local = torch.from_numpy(logits)[None, None], torch.from_numpy(examples.local[name])[None]
+        with torch.inference_mode():
+            both = network.joined(heat.to(device), local.to(device)).sigmoid()[0, 0]
+        joined[name] = np.asarray(both.cpu().numpy(), np.float32)
+    return joined
+
+
+def heat_level(
+    heats: Mapping[str, NDArray[np.float32]],
+    films: Sequence[Prepared],
+    false_per_film: float = FALSE_PER_FILM,
+) -> float:
+    """The lowest level at which these films have at most so many false findings each."""
+    false = [score for film in films for score in _false_scores(heats[film.name], film)]
+    allowed = int(false_per_film * len(films))
+    if len(false) <= allowed:
+        return FAINTEST
+    outdone = np.sort(false)[::-1][allowed]
+    return float(np.nextafter(np.float32(outdone), np.float32(1)))
+
+
+def _false_scores(heat: NDArray[np.float32], film: Prepared) -> Sequence[float]:
+    cells = field_frame(film).magnified(1 / CELL)
+    findings = find(Heatmap(heat, FAINTEST, cells, True))
+    return [float(score) for score in mark(findings, _rectangles(film.boxes)).false_scores]
 
 
 def _rectangles(boxes: NDArray[np.float64]) -> list[Outline]:

@@ -17,6 +17,7 @@ from mammoview.errors import UnusableDataset
 if TYPE_CHECKING:
     from mammoview.evaluation.bootstrap import Figure
     from mammoview.evaluation.films import Judged
+    from mammoview.evaluation.join import JoinExamples
     from mammoview.evaluation.store import Prepared
     from mammoview.evaluation.tissue import ScoredPatches
     from mammoview.models.cards import Suite
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="prepared films are kept here")
     parser.add_argument("--weights", type=Path, help="folder of cards and tensors, instead of the project's")
-    parser.add_argument("--stride", type=int, choices=(32, 64), default=64, help="of the saliency's patches")
+    parser.add_argument("--stride", type=int, choices=(32, 64), default=32, help="of the saliency's patches")
     parser.add_argument(
         "--workers", type=_workers, default=1, metavar="N", help="processes that assess films (default: 1)"
     )
@@ -65,6 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     UnusableDataset
         The folder is not a dataset, or holds no film of the wanted patients.
     """
+    from mammoview.evaluation.join import cross_fitted, examples_of
     from mammoview.models.cards import WEIGHTS, load_suite
 
     folder = arguments.weights or WEIGHTS
@@ -72,13 +74,15 @@ def run(arguments: argparse.Namespace) -> int:
     suite = load_suite(folder, arguments.device)
     with _made(arguments.out):  # before the long work rather than after it
         kept, prepared = _prepared(films, arguments, suite)
-        patches = _scored(suite, prepared)
+        crosswise = arguments.choose or _fitted_on(arguments, folder)
+        patches = _scored(suite, prepared, crosswise)
         figures = _tissue(suite, patches)
+        examples = examples_of(suite, prepared if crosswise else ())
         if arguments.choose:
-            points = _thresholds(suite, patches) | _levels(suite, prepared)
-            _write_points(suite, points, folder)
+            _choose(suite, examples, patches, folder)
             suite = load_suite(folder, arguments.device)
-        judged = _whole_films([suite] * len(kept), kept, arguments)
+        suites = cross_fitted(suite, examples) if crosswise else [suite] * len(kept)
+        judged = _whole_films(suites, kept, arguments)
         metrics = _metrics(suite, prepared, patches, judged, figures, arguments)
         metrics["counts"]["films left out, as they cannot be prepared"] = len(films) - len(kept)
         _write(metrics, arguments.out / "metrics.json")
@@ -88,6 +92,17 @@ def run(arguments: argparse.Namespace) -> int:
         _write_metrics(suite, metrics["networks"], overall, folder)
     _print({**metrics["networks"], "films and saliency": overall, **metrics["baselines"]})
     return 0
+
+
+def _fitted_on(arguments: argparse.Namespace, folder: Path) -> bool:
+    """Whether the join and the calibration of these networks were fitted to the films that are measured.
+
+    That is so for the validation patients of a dataset that they were trained on, and of no other.
+    """
+    from mammoview.evaluation.split import manifest_file
+
+    trained_on = folder / manifest_file(arguments.dataset.resolve().name)
+    return arguments.films == "validation" and trained_on.is_file()
 
 
 def _wanted(arguments: argparse.Namespace) -> list[AnnotatedFilm]:
@@ -131,13 +146,15 @@ def _prepared(
     return kept, load((f.film.source for f in kept), store)
 
 
-def _scored(suite: Suite, prepared: Sequence[Prepared]) -> dict[Magnification, ScoredPatches]:
+def _scored(
+    suite: Suite, prepared: Sequence[Prepared], crosswise: bool
+) -> dict[Magnification, ScoredPatches]:
     """The balanced draw of every magnification at which there are lesions."""
     from mammoview.evaluation.patches import lesions_of
     from mammoview.evaluation.tissue import score_patches
 
     return {
-        magnification: score_patches(classifier, prepared, magnification)
+        magnification: score_patches(classifier, prepared, magnification, crosswise)
         for magnification, classifier in suite.tissue.items()
         if lesions_of(prepared, magnification, classifier.patch)[0]
     }
@@ -161,18 +178,25 @@ def _thresholds(suite: Suite, patches: dict[Magnification, ScoredPatches]) -> di
     }
 
 
-def _levels(suite: Suite, prepared: Sequence[Prepared]) -> dict[str, float]:
-    from mammoview.evaluation.choose import best_level
-    from mammoview.evaluation.heat import tissue_logits
+def _choose(
+    suite: Suite, examples: JoinExamples, patches: dict[Magnification, ScoredPatches], folder: Path
+) -> None:
+    """Fit the join to these films, choose the operating points on them, and write both."""
+    from mammoview.evaluation.choose import heat_level, joined_heat
+    from mammoview.evaluation.join import fit_join
+    from mammoview.models.cards import replace_tensors
 
-    local = tissue_logits(suite.tissue[Magnification.HALF], prepared)
-    return {
-        card.name: best_level(network, prepared, local)[0]
+    fit_join(suite.heatmap, examples)
+    join = {f"join.{name}": tensor for name, tensor in suite.heatmap.join.state_dict().items()}
+    replace_tensors(suite.heatmap_card.name, join, folder)
+    levels = {
+        card.name: heat_level(joined_heat(network, examples), examples.films)
         for network, card in (
             (suite.baseline, suite.baseline_card),
             (suite.heatmap, suite.heatmap_card),
         )
     }
+    _write_points(_thresholds(suite, patches) | levels, folder)
 
 
 def _whole_films(
@@ -193,6 +217,7 @@ def _metrics(
     arguments: argparse.Namespace,
 ) -> dict[str, Any]:
     """The content of metrics.json; a figure is {"value", "low", "high", "unit", "n", "patients"}."""
+    from mammoview.evaluation.evidence import described
     from mammoview.evaluation.figures import film_figures, film_score_figures, froc_curves, warning_counts
     from mammoview.evaluation.lesions import (
         baseline_figures,
@@ -214,6 +239,7 @@ def _metrics(
         "patients": len({f.patient for f in judged}),
         "which": arguments.films,
         "stride": arguments.stride,
+        "cards": described(suite.cards),
         "operating_points": {card.name: card.operating_point for card in suite.cards},
         "networks": _as_json(_with_lattice(suite, judged, figures)),
         "films_and_saliency": _as_json(overall),
@@ -294,12 +320,11 @@ def _report(
     write_report(metrics, pictures, arguments.out, suite.cards)
 
 
-def _write_points(suite: Suite, points: dict[str, float], folder: Path) -> None:
-    from mammoview.models.cards import write_card
+def _write_points(points: Mapping[str, float], folder: Path) -> None:
+    from mammoview.models.cards import read_card, write_card
 
-    for card in suite.cards:
-        if card.name in points:
-            write_card(replace(card, operating_point=round(points[card.name], 4)), folder)
+    for name, point in points.items():
+        write_card(replace(read_card(name, folder), operating_point=round(point, 4)), folder)
 
 
 def _write_metrics(suite: Suite, networks: dict[str, Any], overall: dict[str, Any], folder: Path) -> None:

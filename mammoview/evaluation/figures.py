@@ -143,7 +143,7 @@ def _sensitivities(films: Sequence[Judged]) -> dict[str, Figure]:
 
 def _film_areas(films: Sequence[Judged], score: str) -> dict[str, Figure]:
     """AUC of films with lesions, and of each kind of lesion, against the normal films."""
-    groups = {"films with lesions": [not f.normal for f in films]}
+    groups = {"films with lesions": [bool(f.lesions or f.kinds) for f in films]}
     for kind, types in KINDS.items():
         groups[kind] = [bool(f.kinds & types) for f in films]
     figures = {}

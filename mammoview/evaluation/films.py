@@ -39,7 +39,17 @@ from mammoview.prepare import CELL, magnify, prepare
 from mammoview.readers.annotated import AnnotatedFilm
 from mammoview.scorecard import agreements
 
-__all__ = ["GRAD_CAM", "HIRES_CAM", "SALIENCY", "UNIFORM", "Judged", "Lesion", "film_scores", "judge"]
+__all__ = [
+    "ENTROPY",
+    "GRAD_CAM",
+    "HIRES_CAM",
+    "SALIENCY",
+    "UNIFORM",
+    "Judged",
+    "Lesion",
+    "film_scores",
+    "judge",
+]
 
 SWEPT_LEVEL: Final = 0.01
 """Findings are looked for from this heat on, below any card's level, so that a FROC is not cut short."""
@@ -48,6 +58,7 @@ HIGHEST: Final = 10
 """Products whose mean is one of the compared scores of a film."""
 
 SALIENCY: Final = "saliency"
+ENTROPY: Final = "saliency, entropy as it is"
 GRAD_CAM: Final = "Grad-CAM"
 HIRES_CAM: Final = "HiResCAM"
 UNIFORM: Final = "uniform over the heat region"
@@ -165,6 +176,7 @@ def _agreements(
         hot = hot_pixels(found.heatmap, own.frame, (own.values.shape[0], own.values.shape[1]))
         maps = {
             SALIENCY: own.values,
+            ENTROPY: own.maps[Weighting.ENTROPY],
             GRAD_CAM: _activations(grad_cam, found, suite, image, magnification) * hot,
             HIRES_CAM: _activations(hires_cam, found, suite, image, magnification) * hot,
             UNIFORM: _uniform(hot, found.scan.source),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import cv2
@@ -11,13 +11,17 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from mammoview.backend.local import LOCAL_STRIDE, local_results
 from mammoview.backend.scan import scan_tissue
 from mammoview.domain import Magnification
 from mammoview.evaluation.store import Prepared
+from mammoview.geometry import Frame
+from mammoview.models.cards import HEATMAP_REDUCTION
+from mammoview.models.heatmap import HeatmapNetwork
 from mammoview.models.tissue import TissueClassifier
 from mammoview.prepare import CELL
 
-__all__ = ["TARGET_SIGMA", "heat_target", "tissue_logits"]
+__all__ = ["TARGET_SIGMA", "field_frame", "heat_logits", "heat_target", "local_logits"]
 
 TARGET_SIGMA: Final = 1.0
 """Of the Gaussian blur of the annotation, in cells of 3.2 mm."""
@@ -41,12 +45,35 @@ def heat_target(boxes: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[n
     )
 
 
-def tissue_logits(classifier: TissueClassifier, films: Sequence[Prepared]) -> dict[str, NDArray[np.float32]]:
-    """Logit of suspicion of every heatmap cell, from the ×0.5 classifier at stride 32, by film name."""
-    grids = {}
-    for film in tqdm(films, desc="local results", unit="film"):
-        image = np.asarray(film.images[Magnification.HALF.reduction], np.float32) / np.float32(255)
+def field_frame(film: Prepared) -> Frame:
+    """The field of a prepared film at the reference, as if it were a scan itself."""
+    return Frame(film.inside.shape[1] * CELL)
+
+
+def local_logits(
+    classifiers: Mapping[Magnification, TissueClassifier], films: Sequence[Prepared]
+) -> dict[str, NDArray[np.float32]]:
+    """What joins into each film's heatmap, by its name: (3, I, J), see `backend.local`."""
+    return {film.name: _local(classifiers, film) for film in tqdm(films, desc="local results", unit="film")}
+
+
+def heat_logits(network: HeatmapNetwork, films: Sequence[Prepared]) -> dict[str, NDArray[np.float32]]:
+    """Logits of heat (I, J) without local results, by film name."""
+    device = next(network.parameters()).device
+    logits = {}
+    for film in films:
+        image = np.asarray(film.images[HEATMAP_REDUCTION], np.float32) / np.float32(255)
         with torch.inference_mode():
-            logits = scan_tissue(classifier, image, (32,))[32]
-        grids[film.name] = logits[: film.inside.shape[0], : film.inside.shape[1]]
-    return grids
+            heat = network(torch.from_numpy(image)[None, None].to(device))
+        logits[film.name] = np.asarray(heat[0, 0].float().cpu().numpy(), np.float32)
+    return logits
+
+
+def _local(classifiers: Mapping[Magnification, TissueClassifier], film: Prepared) -> NDArray[np.float32]:
+    logits, frames = {}, {}
+    for magnification, classifier in classifiers.items():
+        stride = LOCAL_STRIDE[magnification]
+        image = np.asarray(film.images[magnification.reduction], np.float32) / np.float32(255)
+        logits[magnification] = scan_tissue(classifier, image, (stride,))[stride]
+        frames[magnification] = field_frame(film).magnified(1 / (magnification.reduction * stride))
+    return local_results(logits, frames, field_frame(film).magnified(1 / CELL), film.inside.shape)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mammoview.domain import Agreement, Magnification
 from mammoview.evaluation.bootstrap import Figure, clustered
-from mammoview.evaluation.films import GRAD_CAM, HIRES_CAM, SALIENCY, UNIFORM, Judged
+from mammoview.evaluation.films import ENTROPY, GRAD_CAM, HIRES_CAM, SALIENCY, UNIFORM, Judged
 
 __all__ = ["baseline_figures", "finding_figures", "lesion_rows", "saliency_figures"]
 
@@ -62,9 +62,9 @@ def baseline_figures(films: Sequence[Judged]) -> dict[str, dict[str, Figure]]:
             for magnification in Magnification
             for measure, figure in _measured(films, name, magnification, OF_MAPS).items()
         }
-        for name in (SALIENCY, GRAD_CAM, HIRES_CAM, UNIFORM)
+        for name in (SALIENCY, ENTROPY, GRAD_CAM, HIRES_CAM, UNIFORM)
     }
-    for name in (GRAD_CAM, HIRES_CAM):
+    for name in (ENTROPY, GRAD_CAM, HIRES_CAM):
         found[f"{SALIENCY} minus {name}"] = {
             f"{measure}, {magnification.label}": figure
             for magnification in Magnification

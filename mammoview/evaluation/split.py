@@ -5,7 +5,14 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-__all__ = ["RULE", "SPLIT_IN_WORDS", "in_validation", "validation_half", "validation_quarter"]
+__all__ = [
+    "RULE",
+    "SPLIT_IN_WORDS",
+    "in_validation",
+    "manifest_file",
+    "validation_half",
+    "validation_quarter",
+]
 
 SHARE: Final = 0.2
 SALT: Final = "mammoview-1"
@@ -26,6 +33,11 @@ def _fraction(patient: str, salt: str) -> float:
 def in_validation(patient: str) -> bool:
     """Whether this patient's films are kept from training."""
     return _fraction(patient, SALT) < SHARE
+
+
+def manifest_file(dataset: str) -> str:
+    """Name of the file, beside the weights, that names the patients of a dataset they were trained on."""
+    return f"split-{dataset}.json"
 
 
 def validation_half(patient: str) -> int:

@@ -9,14 +9,14 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, logit
 from scipy.stats import rankdata
 from sklearn.metrics import roc_curve
 
 from mammoview.domain import Magnification
 from mammoview.errors import UnusableDataset
 from mammoview.evaluation.bootstrap import Figure, clustered
-from mammoview.evaluation.calibration import expected_calibration_error, reliability
+from mammoview.evaluation.calibration import expected_calibration_error, platt, reliability
 from mammoview.evaluation.patches import HeldOut, held_out_patches
 from mammoview.evaluation.split import validation_half
 from mammoview.evaluation.store import Prepared
@@ -26,6 +26,7 @@ __all__ = [
     "ScoredPatches",
     "area_under_curve",
     "best_threshold",
+    "calibrated_elsewhere",
     "cross_fitted_thresholds",
     "score_patches",
     "suspicions",
@@ -50,18 +51,54 @@ class ScoredPatches:
     held_out : HeldOut
     suspicion : ndarray of shape (N,), float64
         In [0, 1].
+    probability : ndarray of shape (N,), float64
+        Suspicion as its calibration is measured: see `calibrated_elsewhere`.
     """
 
     held_out: HeldOut
     suspicion: NDArray[np.float64]
+    probability: NDArray[np.float64]
 
 
 def score_patches(
-    classifier: TissueClassifier, films: Sequence[Prepared], magnification: Magnification
+    classifier: TissueClassifier,
+    films: Sequence[Prepared],
+    magnification: Magnification,
+    calibrated_on_them: bool,
 ) -> ScoredPatches:
-    """Draw up to `EACH` patches with findings and as many without, and classify them."""
+    """Draw up to `EACH` patches with findings and as many without, and classify them.
+
+    `calibrated_on_them` says that the classifier's own calibration was fitted to patches of these films.
+    """
     held_out = held_out_patches(films, magnification, classifier.patch, EACH)
-    return ScoredPatches(held_out, suspicions(classifier, held_out))
+    suspicion = suspicions(classifier, held_out)
+    probability = suspicion
+    if calibrated_on_them:
+        half = np.array([validation_half(p) for p in held_out.patients])
+        probability = calibrated_elsewhere(held_out.labels, suspicion, half)
+    return ScoredPatches(held_out, suspicion, probability)
+
+
+def calibrated_elsewhere(
+    labels: NDArray[np.int64], scores: NDArray[np.float64], half: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Suspicion (N,) calibrated, for each half of the patients, on the other, as a network's own is on all.
+
+    What is measured so is the calibration that patients see who took no part in it.
+
+    Raises
+    ------
+    UnusableDataset
+        One half of the patients has only patches of one kind.
+    """
+    margin = logit(scores.clip(1e-7, 1 - 1e-7))
+    probability = np.empty(len(scores))
+    for side in (0, 1):
+        other = half != side
+        _check_both_kinds(labels[other])
+        slope, offset = platt(labels[other], margin[other])
+        probability[half == side] = expit(slope * margin[half == side] + offset)
+    return probability
 
 
 def suspicions(classifier: TissueClassifier, held_out: HeldOut) -> NDArray[np.float64]:
@@ -111,13 +148,17 @@ def cross_fitted_thresholds(
     thresholds = np.empty(len(scores))
     for side in (0, 1):
         other = half != side
-        if not 0 < labels[other].sum() < other.sum():
-            raise UnusableDataset(
-                "there are too few lesions to choose a threshold on one half of the patients and measure it "
-                "on the other: evaluate more films"
-            )
+        _check_both_kinds(labels[other])
         thresholds[half == side] = best_threshold(labels[other], scores[other])
     return thresholds
+
+
+def _check_both_kinds(labels: NDArray[np.int64]) -> None:
+    if not 0 < labels.sum() < len(labels):
+        raise UnusableDataset(
+            "there are too few lesions to choose a threshold on one half of the patients and measure it "
+            "on the other: evaluate more films"
+        )
 
 
 def tissue_figures(scored: ScoredPatches) -> dict[str, Figure]:
@@ -133,13 +174,16 @@ def tissue_figures(scored: ScoredPatches) -> dict[str, Figure]:
         One half of the patients has no lesion.
     """
     scores, labels, patients = scored.suspicion, scored.held_out.labels, scored.held_out.patients
+    probability = scored.probability
     half = np.array([validation_half(p) for p in patients])
     wrong = (scores >= cross_fitted_thresholds(labels, scores, half)) != (labels == 1)
     statistics = {
         "tissue AUC, balanced": lambda i: area_under_curve(labels[i], scores[i]),
         "total error, balanced": lambda i: float(wrong[i].mean()),
-        "expected calibration error, balanced": lambda i: expected_calibration_error(labels[i], scores[i]),
-        "Brier score, balanced": lambda i: float(((scores[i] - labels[i]) ** 2).mean()),
+        "expected calibration error, balanced": lambda i: expected_calibration_error(
+            labels[i], probability[i]
+        ),
+        "Brier score, balanced": lambda i: float(((probability[i] - labels[i]) ** 2).mean()),
     }
     figures = {label: clustered(value, patients, "patches") for label, value in statistics.items()}
     name = "expected calibration error, balanced"
@@ -150,7 +194,7 @@ def tissue_curves(scored: ScoredPatches) -> dict[str, dict[str, Any]]:
     """ROC, reliability and errors by threshold, as metrics.json holds them."""
     scores, labels = scored.suspicion, scored.held_out.labels
     false_positive_rate, sensitivity, _ = roc_curve(labels, scores)
-    curve = reliability(labels, scores)
+    curve = reliability(labels, scored.probability)
     positive = scores >= THRESHOLDS[:, None]
     false_positives, false_negatives = positive[:, labels == 0], ~positive[:, labels == 1]
     return {

@@ -12,7 +12,7 @@ from typing import Final
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mammoview.domain import Magnification, ModelCard
@@ -31,6 +31,7 @@ __all__ = [
     "load_network",
     "load_suite",
     "read_card",
+    "replace_tensors",
     "save_network",
     "tissue_name",
     "write_card",
@@ -155,15 +156,32 @@ def load_network(name: str, folder: Path) -> tuple[Network, ModelCard]:
 def save_network(network: Network, card: ModelCard, folder: Path) -> ModelCard:
     """Write the tensors and their card, the tensors first; returns the card with its digest."""
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {k: v.detach().float().contiguous().cpu() for k, v in network.state_dict().items()}
+    return _save(network.state_dict(), card, folder)
+
+
+def _save(state: Mapping[str, Tensor], card: ModelCard, folder: Path) -> ModelCard:
     path = folder / f"{card.name}.safetensors"
     draft = path.with_suffix(".draft")
-    save_file(tensors, draft)
+    save_file({k: v.detach().float().contiguous().cpu() for k, v in state.items()}, draft)
     draft.chmod(0o644)  # the library makes it its owner's alone
     card = replace(card, sha256=_digest(draft))
     draft.replace(path)
     write_card(card, folder)
     return card
+
+
+def replace_tensors(name: str, tensors: Mapping[str, Tensor], folder: Path) -> ModelCard:
+    """Put some tensors of a saved network in the place of its own; returns the card with the new digest.
+
+    The card loses its figures: they were another network's.
+
+    Raises
+    ------
+    WeightsMissing, WeightsMismatch
+    """
+    _, card = load_network(name, folder)  # verifies it
+    path = folder / f"{name}.safetensors"
+    return _save({**load_file(path), **tensors}, replace(card, metrics={}), folder)
 
 
 def read_card(name: str, folder: Path) -> ModelCard:

@@ -6,12 +6,16 @@ Convolutions only, three 2×2 poolings, no fully connected layer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["HeatmapNetwork"]
+__all__ = ["LOCAL_GRIDS", "HeatmapNetwork"]
+
+LOCAL_GRIDS: Final = 3
+"""Tissue grids that are joined in: one for each magnification."""
+SUREST: Final = 8.0  # logits beyond this say nothing more
 
 
 def _convolution(inputs: int, outputs: int, dilation: int = 1) -> list[nn.Module]:
@@ -22,8 +26,28 @@ def _convolution(inputs: int, outputs: int, dilation: int = 1) -> list[nn.Module
     ]
 
 
+class _Surroundings(nn.Module):
+    """Adds to each cell what a dilated convolution sees around it."""
+
+    def __init__(self, channels: int, dilation: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            *_convolution(channels, channels, dilation),
+            nn.Dropout2d(0.1),
+            nn.Conv2d(channels, channels, 1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, cells: Tensor) -> Tensor:
+        added: Tensor = self.layers(cells)
+        return torch.relu(cells + added)
+
+
 class HeatmapNetwork(nn.Module):
     """Logit of heat for each cell of 8×8 input pixels.
+
+    Outside training the logit is the mean of the film's and of its reflection's from top to bottom:
+    a breast looks no more suspicious upside down.
 
     Parameters
     ----------
@@ -32,9 +56,9 @@ class HeatmapNetwork(nn.Module):
     context : int
         Channels of the dilated convolutions that see the surroundings of a cell.
     dilations : sequence of int
-        One dilated convolution each, in cells.
+        One dilated convolution each, in cells, added to what came before (a residual).
     local_results : bool
-        Whether the tissue grid at ×0.5 is joined in at the last layer (the paper's second variant).
+        Whether the tissue grids are joined in at the last layer (the paper's second variant).
     mean, std : float
         Normalisation of field values.
     """
@@ -55,18 +79,15 @@ class HeatmapNetwork(nn.Module):
         for width in widths:
             layers += [*_convolution(channels, width), *_convolution(width, width), nn.MaxPool2d(2)]
             channels = width
-        for dilation in dilations:
-            layers += _convolution(channels, context, dilation)
-            channels = context
+        layers += _convolution(channels, context)
+        layers += [_Surroundings(context, dilation) for dilation in dilations]
         self.features = nn.Sequential(*layers)
-        self.heat = nn.Conv2d(channels, 1, 1)
+        self.heat = nn.Conv2d(context, 1, 1)
         nn.init.constant_(self.heat.bias, -3.0)  # type: ignore[arg-type]
         if local_results:
-            self.join = nn.Sequential(
-                *_convolution(channels + 1, 32), *_convolution(32, 32), nn.Conv2d(32, 1, 1)
-            )
-            nn.init.zeros_(self.join[-1].weight)  # type: ignore[arg-type]
-            nn.init.zeros_(self.join[-1].bias)  # type: ignore[arg-type]
+            self.join = nn.Conv2d(1 + LOCAL_GRIDS, 1, 3, padding=1)
+            nn.init.zeros_(self.join.weight)
+            nn.init.zeros_(self.join.bias)  # type: ignore[arg-type]
 
     @classmethod
     def from_card(cls, architecture: dict[str, Any], inputs: dict[str, Any]) -> HeatmapNetwork:
@@ -87,19 +108,28 @@ class HeatmapNetwork(nn.Module):
         ----------
         image : Tensor of shape (N, 1, 8 I, 8 J)
             Field values in [0, 1] at 0.4 mm per pixel.
-        tissue : Tensor of shape (N, 1, I, J), optional
-            Logit of suspicion at ×0.5, stride 32; required with local results, ignored without.
+        tissue : Tensor of shape (N, 3, I, J), optional
+            Logits of suspicion at ×0.5, ×0.33 and ×0.25 on the heatmap's cells; required with local
+            results, ignored without.
 
         Returns
         -------
         Tensor of shape (N, 1, I, J)
         """
-        features = self.features((image - self.mean) / self.std)
-        heat: Tensor = self.heat(features)
+        heat = self._logits(image)
+        if not self.training:
+            heat = (heat + self._logits(image.flip(2)).flip(2)) / 2
         if not self.local_results:
             return heat
         if tissue is None:
-            raise ValueError("this network joins the tissue grid in: it needs the local results")
-        joined = torch.cat([features, tissue.clamp(-8, 8) / 4], dim=1)
-        joint: Tensor = self.join(joined)
-        return heat + joint
+            raise ValueError("this network joins the tissue grids in: it needs the local results")
+        return self.joined(heat, tissue)
+
+    def joined(self, heat: Tensor, tissue: Tensor) -> Tensor:
+        """Logits of heat with local results, from those without (N, 1, I, J) and the grids (N, 3, I, J)."""
+        added: Tensor = self.join(torch.cat([heat, tissue.clamp(-SUREST, SUREST)], dim=1))
+        return heat + added
+
+    def _logits(self, image: Tensor) -> Tensor:
+        heat: Tensor = self.heat(self.features((image - self.mean) / self.std))
+        return heat

@@ -105,7 +105,7 @@ def _cbis(path: Path, rows: list[dict[str, str]]) -> AnnotatedFilm:
     outlines = tuple(_box(row, scale, i) for i, row in enumerate(rows, start=1))
     facts = {"density": first["density"], "digitiser": first["digitizer"]}
     known_before = facts | {
-        "kind": DIGITISED if first["digitizer"] else "",
+        "kind": DIGITISED,  # as all of CBIS-DDSM
         "lesions": kinds_of(outlines),
         "marked by": "boxes",
     }

@@ -1,112 +1,191 @@
-"""`python -m mammoview train`: every network, from a folder of annotated films."""
+"""`python -m mammoview train`: every network, from a dataset of annotated films."""
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mammoview.domain import Magnification, ModelCard
-from mammoview.errors import UnusableDataset
+from mammoview.domain import Magnification
+from mammoview.errors import Cancelled, UnusableDataset
 
 if TYPE_CHECKING:
-    from mammoview.readers.lesions_csv import AnnotatedFilm
+    from mammoview.evaluation.store import Prepared
+    from mammoview.readers.annotated import AnnotatedFilm
+    from mammoview.training.team import Team
 
 __all__ = ["add_arguments", "run"]
 
-VERSION = "1.0"
+INTERRUPTED = 130
+"""Exit status after Ctrl-C or SIGTERM."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `train` takes."""
-    parser.add_argument("network", choices=("tissue", "heatmap", "all"), help="which networks to train")
-    parser.add_argument("dataset", type=Path, help="folder with images/ and lesions.csv")
-    parser.add_argument(
-        "--magnification", choices=[m.key for m in Magnification], help="of the tissue network"
-    )
-    parser.add_argument(
-        "--local-results", action="store_true", help="the heatmap that joins the tissue grid in"
-    )
-    parser.add_argument("--out", type=Path, help="where cards and tensors go (default: weights/)")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="checkpoints and prepared films")
-    parser.add_argument("--steps", type=int, help="batches, instead of the usual number")
-    parser.add_argument(
+    add = parser.add_argument
+    add("network", choices=("tissue", "heatmap", "familiarity", "all"), help="what to train")
+    add("dataset", type=Path, help="images/ with lesions.csv, a DDSM tree, or CBIS-DDSM's DICOM files")
+    add("--magnification", choices=[m.key for m in Magnification], help="of the tissue network")
+    add("--local-results", action="store_true", help="the heatmap that joins the tissue grids in")
+    add("--small", action="store_true", help="smaller networks, fewer batches: minutes, not hours")
+    add("--out", type=Path, help="where cards and tensors go (default: weights-DATASET in --runs)")
+    add("--runs", type=Path, default=Path("runs"), help="checkpoints and prepared films")
+    add("--steps", type=_from(1), help="batches, instead of the usual number")
+    add("--seed", type=_from(0), default=0, help="of the first weights and of every draw")
+    add("--patience", type=_from(1), help="validations without a better one before it stops early")
+    add(
         "--band-limit-mm",
         type=float,
         default=0.30,
-        help="sampling distance that the films resolve (0.30: CBIS-DDSM copies of 800 × 800)",
+        help="sampling distance that the films resolve (default: 0.30); sharper ones are smoothed to it",
     )
 
 
+def _from(least: int) -> Callable[[str], int]:
+    def convert(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} on")
+        return int(text)
+
+    return convert
+
+
 def run(arguments: argparse.Namespace) -> int:
-    """Prepare the films once, then train what was asked for.
+    """Prepare the films once, then train what was asked for; 130 where that was interrupted.
 
     Raises
     ------
     UnusableDataset
-        The folder is not a dataset, or has no patient on one side of the split.
+        The folder is not a dataset, or has no lesion on one side of the split.
+    BadSetting
+        torchrun started more processes than can share a batch.
     """
-    from mammoview.evaluation.store import build, load
-    from mammoview.models.cards import WEIGHTS
-    from mammoview.readers.lesions_csv import open_dataset
-    from mammoview.training.heatmap import train_heatmap
-    from mammoview.training.tissue import train_tissue
+    from mammoview.training.interruption import terminated_as_interrupted
+    from mammoview.training.team import joined
 
-    films, out = open_dataset(arguments.dataset), arguments.out or WEIGHTS
-    store = arguments.runs / f"films-{arguments.dataset.name}-{arguments.band_limit_mm:g}"
-    build(films, store, arguments.band_limit_mm)
-    prepared = load((f.film.source for f in films), store)
-    if len({f.validation for f in prepared}) < 2:
-        raise UnusableDataset(f"{arguments.dataset}: too few patients to keep some for validation")
-    card = _card(arguments.dataset.name, films, arguments.band_limit_mm)
-    checkpoints = arguments.runs / f"checkpoints-{_digest(films, arguments)}"
-    for magnification in _magnifications(arguments):
-        train_tissue(prepared, magnification, card, out, checkpoints, arguments.steps)
-    for local_results in _variants(arguments):
-        train_heatmap(prepared, local_results, card, out, checkpoints, arguments.steps)
-    return 0
+    with terminated_as_interrupted(), joined() as team:
+        try:
+            _train(arguments, team)
+            return 0
+        except Cancelled as cancelled:
+            sentence = str(cancelled)
+        except KeyboardInterrupt:
+            sentence = "stopped; give the same command again to go on from what was done"
+        if team.leads:
+            sys.stderr.write(f"mammoview: {sentence}\n")
+        return INTERRUPTED
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Material:
+    """What networks are trained on: films as their source has them and as they were prepared, in order."""
+
+    name: str
+    films: tuple[AnnotatedFilm, ...]
+    prepared: tuple[Prepared, ...]
+
+
+def _train(arguments: argparse.Namespace, team: Team) -> None:
+    from mammoview.training.describe import card_of
+    from mammoview.training.manifest import manifest_of
+    from mammoview.training.outlook import Outlook
+    from mammoview.training.plan import Budget
+
+    material = _material(arguments, team)
+    manifest = manifest_of(material.name, material.prepared, arguments.seed)
+    card = card_of(manifest, material.films, material.prepared, arguments.band_limit_mm)
+    out = arguments.out or arguments.runs / f"weights-{material.name}"
+    checkpoints = arguments.runs / f"checkpoints-{_digest(material.films, arguments)}"
+    trainings = _trainings(arguments)
+    outlook = Outlook(list(trainings))
+    budget = Budget(arguments.steps, arguments.seed, arguments.patience, arguments.small, outlook)
+    for name, train in trainings.items():
+        _say(team, outlook.begin(name))
+        train(material.prepared, card=card, out=out, runs=checkpoints, budget=budget)
+        if team.leads:
+            manifest.write(out)
+        _say(team, f"{name} is in {out}")
+    if arguments.network in ("familiarity", "all"):
+        _learn_familiarity(material, arguments, out, team)
+
+
+def _learn_familiarity(material: _Material, arguments: argparse.Namespace, out: Path, team: Team) -> None:
+    from mammoview.training.familiarity import learn_familiarity
+
+    if team.leads:
+        limit = arguments.band_limit_mm
+        learn_familiarity(
+            material.films, material.prepared, dataset=material.name, band_limit_mm=limit, out=out
+        )
+    _say(team, f"what these films have in common is in {out}")
+
+
+def _say(team: Team, sentence: str) -> None:
+    if team.leads:
+        sys.stdout.write(f"{sentence}\n")
+        sys.stdout.flush()
+
+
+def _material(arguments: argparse.Namespace, team: Team) -> _Material:
+    from mammoview.evaluation.store import build, load, prepared_among
+    from mammoview.readers.datasets import open_dataset
+
+    name = arguments.dataset.name or arguments.dataset.resolve().name
+    films = open_dataset(arguments.dataset)
+    store = arguments.runs / f"films-{name}-{arguments.band_limit_mm:g}"
+    if team.leads:
+        build(films, store, arguments.band_limit_mm)
+    team.wait()
+    kept = prepared_among(films, store)
+    pairs = list(zip(kept, load((f.film.source for f in kept), store), strict=True))
+    placed = [(f, p) for f, p in pairs if len(p.boxes) or not f.facts.get("lesions")]
+    if len(placed) < len(pairs):
+        _say(team, f"{len(pairs) - len(placed)} films with lesions that are marked nowhere are left out")
+    material = _Material(name, tuple(f for f, _ in placed), tuple(p for _, p in placed))
+    _check_sides(arguments.dataset, material.prepared)
+    return material
+
+
+def _check_sides(dataset: Path, films: Sequence[Prepared]) -> None:
+    """Refuse what has no lesion to learn from, or none to judge by."""
+    for validation, side in ((False, "to train on"), (True, "to keep for validation")):
+        if not any(len(film.boxes) for film in films if film.validation is validation):
+            raise UnusableDataset(
+                f"{dataset}: too few patients: none with a lesion is left {side}; add films of more patients"
+            )
 
 
 def _digest(films: Sequence[AnnotatedFilm], arguments: argparse.Namespace) -> str:
     """Of what a run learns from: a checkpoint of other films or settings is never gone on from."""
-    said = [arguments.band_limit_mm, arguments.steps, *((f.film.source, f.digest) for f in films)]
+    settings = ("band_limit_mm", "steps", "seed", "patience", "small")
+    said = [*(getattr(arguments, s) for s in settings), *((f.film.source, f.digest) for f in films)]
     return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
 
 
+def _trainings(arguments: argparse.Namespace) -> dict[str, Callable[..., object]]:
+    """What trains each network that was asked for, by the network's name and in order."""
+    from mammoview.models.cards import heatmap_name, tissue_name
+    from mammoview.training.heatmap import train_heatmap
+    from mammoview.training.tissue import train_tissue
+
+    tissue = {tissue_name(m): partial(train_tissue, magnification=m) for m in _magnifications(arguments)}
+    heatmaps = {heatmap_name(v): partial(train_heatmap, local_results=v) for v in _variants(arguments)}
+    return {**tissue, **heatmaps}
+
+
 def _magnifications(arguments: argparse.Namespace) -> Sequence[Magnification]:
-    if arguments.network == "heatmap":
+    if arguments.network in ("heatmap", "familiarity"):
         return ()
     chosen = [m for m in Magnification if arguments.magnification in (None, m.key)]
     return chosen if arguments.network == "tissue" else tuple(Magnification)
 
 
 def _variants(arguments: argparse.Namespace) -> Sequence[bool]:
-    if arguments.network == "tissue":
+    if arguments.network in ("tissue", "familiarity"):
         return ()
     return (False, True) if arguments.network == "all" else (arguments.local_results,)
-
-
-def _card(name: str, films: Sequence[AnnotatedFilm], band_limit_mm: float) -> ModelCard:
-    from mammoview.evaluation.split import SPLIT_IN_WORDS, in_validation
-
-    kept = [f for f in films if not in_validation(f.patient)]
-    patients = len({f.patient for f in kept})
-    return ModelCard(
-        name="",
-        version=VERSION,
-        sha256="",
-        architecture={},
-        inputs={"band_limit_mm": band_limit_mm},
-        trained_on=f"{len(kept)} films of {patients} patients of {name} (digitised film, CC and MLO)",
-        split=f"{SPLIT_IN_WORDS} ({len(films) - len(kept)} films)",
-        metrics={},
-        operating_point=0.5,
-        licence="Apache-2.0",
-        intended_use="Research into reading mammograms; not a medical device.",
-        limits=(
-            "Trained on masses marked by boxes; calcifications alone and digital mammograms were not "
-            f"trained. Resolves no detail finer than {band_limit_mm:g} mm."
-        ),
-    )

@@ -26,7 +26,6 @@ __all__ = ["Budget", "Schedule", "fit"]
 Loss = Callable[[nn.Module, np.random.Generator], Tensor]
 Score = Callable[[nn.Module], float]
 
-WEIGHT_DECAY: Final = 1e-3
 STEEPEST: Final = 5.0  # norm to which gradients are clipped
 
 
@@ -114,7 +113,7 @@ class _Learner:
         self.team, self.seed, self.called = team, schedule.seed, network
         self.network = network
         self.trained = [p for p in network.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.AdamW(self.trained, lr=schedule.rate, weight_decay=WEIGHT_DECAY)
+        self.optimiser = torch.optim.AdamW(self.trained, lr=schedule.rate, weight_decay=schedule.weight_decay)
         self.scheduler = torch.optim.lr_scheduler.LambdaLR(self.optimiser, schedule.factor)
         self.averaged = AveragedModel(
             network, multi_avg_fn=partial(_average, schedule.memory), use_buffers=True

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mammoview.evaluation.split import RULE
+from mammoview.evaluation.split import RULE, manifest_file
 from mammoview.evaluation.store import Prepared
 
 __all__ = ["Manifest", "manifest_of"]
@@ -42,7 +42,7 @@ class Manifest:
     @property
     def file(self) -> str:
         """Name of the file."""
-        return f"split-{self.dataset}.json"
+        return manifest_file(self.dataset)
 
     def write(self, folder: Path) -> None:
         """Write it aside and move it into place."""

@@ -13,6 +13,7 @@ from mammoview.domain import REFERENCE_MM, Magnification
 from mammoview.evaluation.patches import cut, lesions_of, touches
 from mammoview.evaluation.store import Prepared
 from mammoview.prepare import CELL
+from mammoview.training.hard import STRIDE, HardNegatives
 
 __all__ = ["PatchSource"]
 
@@ -28,27 +29,45 @@ class PatchSource:
     magnification : Magnification
     patch : int
         Side in magnified pixels.
+    offset_mm : float
+        How far from a lesion's centre a patch of it may be centred, at most to the lesion's edge.
+
+    Attributes
+    ----------
+    hard : HardNegatives or None
+        Once there are some, half of the negatives are drawn from them.
     """
 
-    def __init__(self, films: Sequence[Prepared], magnification: Magnification, patch: int) -> None:
-        self.films, self.patch = list(films), patch
-        self.reduction = magnification.reduction
+    def __init__(
+        self, films: Sequence[Prepared], magnification: Magnification, patch: int, offset_mm: float
+    ) -> None:
+        self.films, self.patch, self.offset_mm = list(films), patch, offset_mm
+        self.magnification, self.reduction = magnification, magnification.reduction
+        self.hard: HardNegatives | None = None
         self.lesions, self.too_large = lesions_of(self.films, magnification, patch)
         weights = np.array([film.inside.sum() for film in films], float)
         self._film_share = weights / weights.sum()
 
-    def balanced(self, rng: Generator, count: int, offset_mm: float) -> tuple[Tensor, Tensor]:
+    def balanced(self, rng: Generator, count: int) -> tuple[Tensor, Tensor]:
         """Half positive, half negative, augmented: (N, 1, P, P) float32 in [0, 1], labels (N,)."""
         wide = int(np.ceil(self.patch * 1.5))
-        squares = [self._positive(rng, wide, offset_mm) for _ in range(count // 2)]
-        squares += [self._negative(rng, wide) for _ in range(count - count // 2)]
+        hard = (count - count // 2) // 2 if self.hard is not None and len(self.hard.film) else 0
+        squares = [self._positive(rng, wide) for _ in range(count // 2)]
+        squares += [self._negative(rng, wide) for _ in range(count - count // 2 - hard)]
+        squares += [self._hard(rng, wide) for _ in range(hard)]
         labels = torch.tensor([1] * (count // 2) + [0] * (count - count // 2))
         images = torch.from_numpy(np.stack(squares)[:, None]).float() / 255
         return _augment(images, self.patch, rng), labels
 
-    def _positive(self, rng: Generator, side: int, offset_mm: float) -> NDArray[np.uint8]:
+    def _hard(self, rng: Generator, side: int) -> NDArray[np.uint8]:
+        assert self.hard is not None
+        half = STRIDE / 2
+        offset = (rng.uniform(-half, half), rng.uniform(-half, half))
+        return self.hard.patch(self.films, self.hard.draw(rng), self.magnification, side, offset)
+
+    def _positive(self, rng: Generator, side: int) -> NDArray[np.uint8]:
         lesion = self.lesions[rng.integers(len(self.lesions))]
-        reach = offset_mm / (self.reduction * REFERENCE_MM)
+        reach = self.offset_mm / (self.reduction * REFERENCE_MM)
         row, column = (
             c + rng.uniform(-1, 1) * min(h, reach) for c, h in zip(lesion.centre, lesion.half, strict=True)
         )

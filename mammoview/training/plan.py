@@ -28,6 +28,8 @@ class Schedule:
         Validations in a row without a better score after which training stops; None goes on to the end.
     outlook : Outlook or None
         Told how fast this network goes; says how long all networks take.
+    weight_decay : float
+        Of AdamW.
     """
 
     steps: int
@@ -36,6 +38,7 @@ class Schedule:
     seed: int = 0
     patience: int | None = None
     outlook: Outlook | None = None
+    weight_decay: float = 1e-3
 
     def factor(self, step: int) -> float:
         """Share of the highest learning rate at this step."""
@@ -76,6 +79,9 @@ class Budget:
     small: bool = False
     outlook: Outlook | None = None
 
-    def schedule(self, usual: int, rate: float = 2e-3, every: int = 250) -> Schedule:
+    def schedule(
+        self, usual: int, rate: float = 2e-3, every: int = 250, weight_decay: float = 1e-3
+    ) -> Schedule:
         """The schedule of a network that usually takes this many steps, at this rate."""
-        return Schedule(self.steps or usual, rate, every, self.seed, self.patience, self.outlook)
+        steps = self.steps or usual
+        return Schedule(steps, rate, every, self.seed, self.patience, self.outlook, weight_decay)

@@ -134,6 +134,7 @@ def joined() -> Iterator[Team]:
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
     try:
         yield Team.here()
+        dist.barrier()  # none goes while another still speaks to it
     finally:
         dist.destroy_process_group()
 

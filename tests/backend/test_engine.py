@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from skimage.measure import points_in_poly
 
@@ -190,6 +191,31 @@ def test_the_score_is_suspicion_in_its_context(suite, film):
     found = assess(film, suite)
     grid = found.grids[Magnification.HALF, 32]
     assert_allclose(found.score, (grid.suspicion * found.heatmap.heat).max(), rtol=1e-6)
+
+
+def test_what_joins_at_training_is_what_joins_at_assessment(suite, film, tmp_path):
+    """The store of prepared films and the engine bring the same local results to the same cells."""
+    from mammoview.evaluation.heat import heat_logits, local_logits
+    from mammoview.evaluation.store import Prepared
+    from mammoview.prepare import breast_cells, magnify, prepare
+
+    field = prepare(film)
+    band_limit = suite.heatmap_card.band_limit_mm
+    images = {r: np.round(magnify(field, r, band_limit)[0] * 255).astype(np.uint8) for r in (2, 3, 4, 8)}
+    stored = Prepared("film", "patient", True, np.empty((0, 4)), breast_cells(field).inside, images)
+    network = suite.heatmap
+    with torch.no_grad():
+        network.join.weight[0, 1:] = 1.0
+    heat, local = (
+        torch.from_numpy(a["film"])
+        for a in (heat_logits(suite.baseline, [stored]), local_logits(suite.tissue, [stored]))
+    )
+    joined = network.joined(heat[None, None], local[None]).sigmoid()[0, 0].numpy()
+    found = assess(film, suite, LOW)
+    assert np.abs(found.heatmap.heat - found.baseline.heat).max() > 0.02
+    assert_allclose(joined, found.heatmap.heat, atol=0.01)
+    with torch.no_grad():
+        network.join.weight.zero_()
 
 
 def test_an_untrained_view_is_said_aloud(suite, film):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mammoview.domain import Agreement, LesionType, Magnification, Pathology
-from mammoview.evaluation.films import GRAD_CAM, HIRES_CAM, SALIENCY, UNIFORM, Judged, Lesion
+from mammoview.evaluation.films import ENTROPY, GRAD_CAM, HIRES_CAM, SALIENCY, UNIFORM, Judged, Lesion
 from mammoview.evaluation.froc import FilmMarks
 from mammoview.evaluation.lattice import Cells
 
@@ -42,7 +42,9 @@ def judged(
     """A film whose findings hit its lesions with the scores `hits`, and nothing with the scores `false`."""
     drawn = tuple(lesions) if lesions is not None else tuple(lesion() for _ in hits)
     plain = [agreement(True, 0.5, 1.0)] * len(drawn)
-    shown = {name: (maps or {}).get(name, plain) for name in (SALIENCY, GRAD_CAM, HIRES_CAM, UNIFORM)}
+    shown = {
+        name: (maps or {}).get(name, plain) for name in (SALIENCY, ENTROPY, GRAD_CAM, HIRES_CAM, UNIFORM)
+    }
     marks = FilmMarks(np.array(hits, float), np.array(false, float))
     positive = cells[0] or [0.9] * len(drawn)
     return Judged(

@@ -7,7 +7,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import expit, logit
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import auc, brier_score_loss, confusion_matrix, roc_auc_score
 
@@ -19,6 +20,7 @@ from mammoview.evaluation.split import validation_half
 from mammoview.evaluation.tissue import (
     ScoredPatches,
     best_threshold,
+    calibrated_elsewhere,
     cross_fitted_thresholds,
     tissue_curves,
     tissue_figures,
@@ -27,7 +29,7 @@ from mammoview.evaluation.tissue import (
 
 def scored(labels: np.ndarray, scores: np.ndarray) -> ScoredPatches:
     patients = [f"P_{i // 2:05d}" for i in range(len(labels))]
-    return ScoredPatches(HeldOut(torch.zeros(len(labels), 1, 1, 1), labels, patients), scores)
+    return ScoredPatches(HeldOut(torch.zeros(len(labels), 1, 1, 1), labels, patients), scores, scores)
 
 
 @pytest.fixture
@@ -112,7 +114,7 @@ def test_the_total_error_is_that_of_the_other_halfs_threshold():
     labels = np.array([0, 0, 1, 1, 0, 0, 1, 1])
     scores = np.array([0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9])
     held_out = HeldOut(torch.zeros(8, 1, 1, 1), labels, patients)
-    assert tissue_figures(ScoredPatches(held_out, scores))["total error, balanced"].value == 0.5
+    assert tissue_figures(ScoredPatches(held_out, scores, scores))["total error, balanced"].value == 0.5
 
 
 def test_a_half_without_lesions_is_refused_in_one_sentence():
@@ -120,3 +122,18 @@ def test_a_half_without_lesions_is_refused_in_one_sentence():
         cross_fitted_thresholds(
             np.array([0, 1, 0, 0]), np.array([0.1, 0.9, 0.2, 0.3]), np.array([0, 0, 1, 1])
         )
+
+
+def test_nobody_is_measured_by_a_calibration_that_she_helped_to_fit():
+    rng = np.random.default_rng(0)
+    half = np.repeat([0, 1], 2000)
+    truth = rng.uniform(0.02, 0.98, 4000)
+    labels = (rng.random(4000) < truth).astype(np.int64)
+    scores = expit(2 * logit(truth) + np.where(half == 0, 1.0, -1.0))  # overconfident, and shifted oppositely
+    calibrated = calibrated_elsewhere(labels, scores, half)
+    # The scale is common to both halves and mended; the shift is the other half's, and doubled.
+    expected = expit(logit(truth) + np.where(half == 0, 1.0, -1.0))
+    assert np.abs(calibrated - expected).max() < 0.08
+    relabelled = labels.copy()
+    relabelled[:5] = 1 - relabelled[:5]
+    assert_array_equal(calibrated_elsewhere(relabelled, scores, half)[half == 0], calibrated[half == 0])

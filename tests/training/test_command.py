@@ -69,13 +69,18 @@ def archive(tmp_path_factory) -> Path:
 
 
 def test_an_archive_becomes_a_suite_with_its_figures_on_its_cards(archive, tmp_path, capsys):
-    weights, runs = tmp_path / "weights", tmp_path / "runs"
-    kept = ["--out", str(weights), "--runs", str(runs), "--steps", "2"]
+    runs = tmp_path / "runs"
+    kept = ["--runs", str(runs), "--steps", "2", "--small"]
     assert main(["train", "all", str(archive), *kept]) == 0
+    weights = runs / "weights-archive0"  # never the project's own
+    said = capsys.readouterr().out
+    assert "network 1 of 5: tissue-0.5" in said
+    assert "left for all 5 networks" in said
+    assert json.loads((weights / "familiar.json").read_text())["films"] == 6
     suite = load_suite(weights, "cpu")
     for card in suite.cards:
         assert "6 films of 6 patients" in card.trained_on
-        assert "4 films" in card.split
+        assert "4 films of 4 patients" in card.split
         assert card.band_limit_mm == 0.3
     out = tmp_path / "evaluation"
     measured = ["--weights", str(weights), "--runs", str(runs), "--out", str(out), "--device", "cpu"]
@@ -104,6 +109,7 @@ def test_another_archive_does_not_go_on_from_the_first_ones_checkpoint(archive, 
         words = [
             "--magnification",
             "0.25",
+            "--small",
             "--steps",
             "1",
             "--runs",
@@ -115,6 +121,99 @@ def test_another_archive_does_not_go_on_from_the_first_ones_checkpoint(archive, 
         digests.append(read_card("tissue-0.25", out).sha256)
     assert digests[0] != digests[1]
     assert digests[0] == digests[2]
+
+
+@pytest.fixture(scope="module")
+def ddsm_tree(tmp_path_factory) -> Path:
+    """Four cases of one film with an outline and one of the healthy side; two are kept for validation."""
+    tree, rng = tmp_path_factory.mktemp("ddsm"), np.random.default_rng(2)
+    for name in [*patients(2, validation=False), *patients(2, validation=True)]:
+        case = tree / name
+        case.mkdir()
+        for side, overlay in (("LEFT", "OVERLAY"), ("RIGHT", "NON_OVERLAY")):
+            squashed, (x, y, width, height) = film(rng)
+            pixels = cv2.resize(squashed, (WIDTH, ROWS))
+            cv2.imwrite(str(case / f"{name}.{side}_CC.png"), pixels if side == "LEFT" else pixels[:, ::-1])
+            with (case / f"{name.replace('_', '-')}.ics").open("a") as ics:
+                ics.write("DIGITIZER HOWTEK 43.5\n" if side == "LEFT" else "")
+                ics.write(
+                    f"{side}_CC LINES {3 * ROWS} PIXELS_PER_LINE {3 * WIDTH} BITS_PER_PIXEL 12 "
+                    f"RESOLUTION {MICRONS / 3} {overlay}\n"
+                )
+            if overlay == "OVERLAY":
+                scale = 3 * np.array([WIDTH, ROWS, WIDTH, ROWS]) / 800
+                column, row, across, down = np.round(np.array([x, y, width, height]) * scale).astype(int)
+                chain = "2 " * across + "4 " * down + "6 " * across + "0 " * down
+                (case / f"{name}.{side}_CC.OVERLAY").write_text(
+                    "TOTAL_ABNORMALITIES 1\nABNORMALITY 1\nLESION_TYPE MASS SHAPE OVAL MARGINS SPICULATED\n"
+                    f"PATHOLOGY BENIGN\nTOTAL_OUTLINES 1\nBOUNDARY\n{column} {row} {chain}#\n"
+                )
+    return tree
+
+
+@pytest.fixture(scope="module")
+def trained_on_ddsm(ddsm_tree, tmp_path_factory) -> Path:
+    """The weights folder of a small classifier."""
+    out = tmp_path_factory.mktemp("out") / "weights"
+    kept = ["--out", str(out), "--runs", str(tmp_path_factory.mktemp("runs"))]
+    words = ["train", "tissue", str(ddsm_tree), "--magnification", "0.25", "--small", "--steps", "1"]
+    assert main([*words, *kept]) == 0
+    return out
+
+
+def test_the_card_of_a_ddsm_tree_says_what_is_true_of_it(trained_on_ddsm):
+    card = read_card("tissue-0.25", trained_on_ddsm)
+    for words in (
+        "4 films of 2 patients of ddsm0",
+        "digitised film",
+        "digitiser HOWTEK 43.5",
+        "views CC",
+        "2 lesions marked by outlines (mass)",
+    ):
+        assert words in card.trained_on
+    assert "normal" not in card.trained_on  # the films without a lesion are of the healthy side
+    assert "4 films of 2 patients" in card.split
+    for sentence in (
+        "Was shown masses only.",
+        "Calcifications and lesions of other types were not trained.",
+        "Digital mammograms were not trained.",
+        "No other views than CC were trained.",
+    ):
+        assert sentence in card.limits
+    assert "CBIS" not in f"{card.trained_on} {card.limits} {card.split}"
+    assert "boxes" not in f"{card.trained_on} {card.limits}"
+
+
+def test_the_manifest_has_each_patient_once(trained_on_ddsm):
+    manifest = json.loads((trained_on_ddsm / "split-ddsm0.json").read_text())
+    assert sorted(manifest["training"]) == sorted(patients(2, validation=False))
+    assert sorted(manifest["validation"]) == sorted(patients(2, validation=True))
+    everyone = manifest["training"] + manifest["validation"]
+    assert len(everyone) == len(set(everyone)) == 4
+    assert not any(in_validation(patient) for patient in manifest["training"])
+    card = read_card("tissue-0.25", trained_on_ddsm)
+    assert (
+        f"split-ddsm0.json names the patients of both sides, digest {manifest['digest'][:12]}" in card.split
+    )
+
+
+def test_films_without_a_lesion_on_one_side_are_refused(ddsm_tree, tmp_path, capsys):
+    few = tmp_path / "few"
+    for name in patients(2, validation=False):
+        shutil.copytree(ddsm_tree / name, few / name)
+    kept = ["--out", str(tmp_path / "w"), "--runs", str(tmp_path / "r")]
+    assert main(["train", "tissue", str(few), *kept]) == 2
+    assert "none with a lesion is left to keep for validation" in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [["--steps", "0"], ["--patience", "0"], ["--seed", "-1"], ["--steps", "x"]], ids=" ".join
+)
+def test_a_number_out_of_range_is_refused(archive, words, capsys):
+    assert main(["train", "tissue", str(archive), *words]) == 2
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert "is not a whole number from" in sentence
 
 
 @pytest.mark.parametrize("network", ["tissue", "heatmap"])

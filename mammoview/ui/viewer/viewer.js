@@ -161,7 +161,7 @@ class Viewer {
   }
 
   get stride() {
-    return this.choices.stride ?? this.evidence?.stride ?? 64;
+    return this.choices.stride ?? this.evidence?.stride ?? 32;
   }
 
   /** The layer as it was sent, at the chosen magnification and stride; undefined where it was not run. */
