@@ -41,6 +41,9 @@ WEIGHTS: Final = Path(__file__).parents[2] / "weights"
 HEATMAP_REDUCTION: Final = 8
 """The heatmap network's input is 0.4 mm per pixel: the paper's 2048² frame becomes 256²."""
 
+LARGEST: Final = 50_000_000
+"""Weights of a network that a card may ask for."""
+
 Network = TissueClassifier | HeatmapNetwork
 
 
@@ -203,7 +206,7 @@ def read_card(name: str, folder: Path) -> ModelCard:
         raise WeightsMissing(
             f"{path.name} is missing: train the networks with `python -m mammoview train all`"
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise WeightsMissing(f"{path.name} is not a complete card: restore it or train again") from error
 
 
@@ -222,8 +225,14 @@ def _untrained(card: ModelCard) -> Network:
     }
     try:
         kind = kinds[card.architecture["kind"]]
+        with torch.device("meta"):  # its sizes first, before any memory is taken
+            sizes = [
+                p.numel() for p in kind.from_card(dict(card.architecture), dict(card.inputs)).parameters()
+            ]
+        if sum(sizes) > LARGEST:
+            raise ValueError("too many weights")
         return kind.from_card(dict(card.architecture), dict(card.inputs))
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, OverflowError, RuntimeError) as error:
         raise WeightsMismatch(
             f"the card of {card.name} does not describe a network that can be built"
         ) from error

@@ -45,6 +45,17 @@ def test_a_card_of_another_architecture_is_refused(tmp_path):
         load_suite(tmp_path, "cpu")
 
 
+@pytest.mark.parametrize("widths", [[60_000, 60_000], [-4, 8], [1e999], "wide"])
+def test_a_card_that_asks_for_an_absurd_network_takes_no_memory(tmp_path, widths):
+    small_suite(tmp_path)
+    path = tmp_path / "tissue-0.5.json"
+    described = json.loads(path.read_text())
+    described["architecture"]["widths"] = widths
+    path.write_text(json.dumps(described))
+    with pytest.raises(WeightsMismatch, match="can be built"):
+        load_suite(tmp_path, "cpu")
+
+
 @pytest.mark.parametrize("name", ["tissue-0.25.json", "tissue-0.25.safetensors"])
 def test_a_missing_file_is_named(tmp_path, name):
     small_suite(tmp_path)
@@ -74,7 +85,7 @@ def test_a_card_out_of_range_is_refused(tmp_path, change):
         load_suite(tmp_path, "cpu")
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"name": "tissue-0.5"}', "\x00"])
+@pytest.mark.parametrize("content", ["", "[]", '{"name": "tissue-0.5"}', "\x00", "[" * 100_000])
 def test_a_broken_card_is_refused_in_one_sentence(tmp_path, content):
     small_suite(tmp_path)
     (tmp_path / "tissue-0.5.json").write_text(content)
