@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "run"]
 
+COARSEST_MM = 2.0  # what a film resolves at the least, to be of any use
 INTERRUPTED = 130
 """Exit status after Ctrl-C or SIGTERM."""
 
@@ -40,10 +41,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--patience", type=_from(1), help="validations without a better one before it stops early")
     add(
         "--band-limit-mm",
-        type=float,
+        type=_band_limit,
         default=0.30,
         help="sampling distance that the films resolve (default: 0.30); sharper ones are smoothed to it",
     )
+
+
+def _band_limit(text: str) -> float:
+    millimetres = float(text)
+    if not 0 <= millimetres <= COARSEST_MM:
+        raise argparse.ArgumentTypeError(f"{text} mm is not between 0 and {COARSEST_MM:g} mm")
+    return millimetres
 
 
 def _from(least: int) -> Callable[[str], int]:
