@@ -243,7 +243,7 @@ def test_switching_the_magnification_sends_nothing(page: Page, viewer: Viewer) -
     shown.get_by_role("radio", name="×0.25", exact=True).check()
     settle(shown)
     assert changed(at_half, picture(shown)).any()
-    assert "×0.25 · grid stride 64" in shown.locator("footer").inner_text()
+    assert "×0.25 · grid stride 32" in shown.locator("footer").inner_text()
     page.wait_for_timeout(300)
     assert sent == []
     expect(page.get_by_text("Runs: 1")).to_be_visible()

@@ -72,7 +72,7 @@ def test_an_archive_becomes_a_suite_with_its_figures_on_its_cards(archive, tmp_p
     runs = tmp_path / "runs"
     kept = ["--runs", str(runs), "--steps", "2", "--small"]
     assert main(["train", "all", str(archive), *kept]) == 0
-    weights = runs / "weights-archive0"  # never the project's own
+    weights = runs / f"weights-{archive.name}"  # never the project's own
     said = capsys.readouterr().out
     assert "network 1 of 5: tissue-0.5" in said
     assert "left for all 5 networks" in said
