@@ -146,7 +146,9 @@ def test_a_resized_film_gets_its_true_size_and_says_how_coarse_it_is(
     )
     away = [int(np.ceil(true / held)) for true, held in zip(size, stored, strict=True)]
     inner = (slice(away[0], -away[0]), slice(away[1], -away[1]))
-    assert_allclose(film.pixels[inner], expected[inner], atol=200)
+    # Area averages of samples, which are steps, lie up to an eighth of a step off the plane.
+    step = 20000 / stored[0] + 30000 / stored[1]
+    assert_allclose(film.pixels[inner], expected[inner], atol=200 + step / 8)
 
 
 def test_without_millimetres_the_sampling_of_a_resized_film_is_told_at_the_reference(
