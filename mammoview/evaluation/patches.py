@@ -17,12 +17,26 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mammoview.domain import REFERENCE_MM, Magnification
+from mammoview.errors import UnusableDataset
 from mammoview.evaluation.store import Prepared
 
-__all__ = ["LATTICE", "HeldOut", "Lesion", "cut", "held_out_patches", "lesions_of", "touches"]
+__all__ = [
+    "LATTICE",
+    "TRIES",
+    "HeldOut",
+    "Lesion",
+    "check_lesions",
+    "cut",
+    "held_out_patches",
+    "lesions_of",
+    "no_free_place",
+    "touches",
+]
 
 LATTICE: Final = 32
 """Magnified pixels between negative patches (paper §3)."""
+TRIES: Final = 10_000
+"""Places that are drawn before films are said to hold none without a lesion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +95,61 @@ def touches(film: Prepared, centre: NDArray[np.float64], side: float) -> bool:
     return bool((near & (c0 - half < centre[1]) & (centre[1] < c1 + half)).any())
 
 
+def check_lesions(lesions: Sequence[Lesion], magnification: Magnification, patch: int) -> None:
+    """Refuse films none of whose lesions fits into a patch.
+
+    Raises
+    ------
+    UnusableDataset
+    """
+    if not lesions:
+        raise UnusableDataset(
+            f"no annotation fits into a patch of {patch * magnification.mm:.0f} mm at {magnification.label}: "
+            "check the films' spacing, or choose another dataset"
+        )
+
+
+def no_free_place() -> UnusableDataset:
+    """What to say where nearly everything is annotated."""
+    return UnusableDataset(
+        "the annotations leave hardly any place free of lesions: check them, or choose another dataset"
+    )
+
+
 def held_out_patches(
     films: Sequence[Prepared], magnification: Magnification, patch: int, each: int, seed: int = 0
 ) -> HeldOut:
     """The paper's balanced draw: up to `each` centred positives and as many lattice negatives.
 
     Not augmented; the draw is fixed by `seed`.
+
+    Raises
+    ------
+    UnusableDataset
+        No lesion fits into a patch, or the films hold hardly any place without one.
     """
     rng = np.random.default_rng(seed)
     lesions, _ = lesions_of(films, magnification, patch)
+    check_lesions(lesions, magnification, patch)
     chosen = [lesions[i] for i in rng.permutation(len(lesions))[:each]]
     squares = [cut(films[s.film].images[magnification.reduction], s.centre, patch) for s in chosen]
     patients = [films[s.film].patient for s in chosen]
-    while len(squares) < 2 * len(chosen):
-        film = films[int(rng.integers(len(films)))]
-        image = film.images[magnification.reduction]
-        centre = np.array([rng.integers(n // LATTICE + 1) * LATTICE for n in image.shape], float)
-        if not touches(film, centre * magnification.reduction, patch * magnification.reduction):
-            squares.append(cut(image, (centre[0], centre[1]), patch))
-            patients.append(film.patient)
+    for _ in chosen:
+        film, (row, column) = _lattice_place(films, magnification, patch, rng)
+        squares.append(cut(film.images[magnification.reduction], (row, column), patch))
+        patients.append(film.patient)
     labels = np.repeat([1, 0], len(chosen))
     return HeldOut(torch.from_numpy(np.stack(squares)[:, None]).float() / 255, labels, patients)
+
+
+def _lattice_place(
+    films: Sequence[Prepared], magnification: Magnification, patch: int, rng: np.random.Generator
+) -> tuple[Prepared, tuple[float, float]]:
+    """A film and a place on its lattice, in magnified pixels, whose patch touches no annotation."""
+    for _ in range(TRIES):
+        film = films[int(rng.integers(len(films)))]
+        shape = film.images[magnification.reduction].shape
+        centre = np.array([rng.integers(n // LATTICE + 1) * LATTICE for n in shape], float)
+        if not touches(film, centre * magnification.reduction, patch * magnification.reduction):
+            return film, (float(centre[0]), float(centre[1]))
+    raise no_free_place()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mammoview.domain import REFERENCE_MM, Magnification
-from mammoview.evaluation.patches import cut, lesions_of, touches
+from mammoview.evaluation.patches import TRIES, check_lesions, cut, lesions_of, no_free_place, touches
 from mammoview.evaluation.store import Prepared
 from mammoview.prepare import CELL
 from mammoview.training.hard import STRIDE, HardNegatives
@@ -45,6 +45,7 @@ class PatchSource:
         self.magnification, self.reduction = magnification, magnification.reduction
         self.hard: HardNegatives | None = None
         self.lesions, self.too_large = lesions_of(self.films, magnification, patch)
+        check_lesions(self.lesions, magnification, patch)
         weights = np.array([film.inside.sum() for film in films], float)
         self._film_share = weights / weights.sum()
 
@@ -74,7 +75,7 @@ class PatchSource:
         return cut(self.films[lesion.film].images[self.reduction], (row, column), side)
 
     def _negative(self, rng: Generator, side: int) -> NDArray[np.uint8]:
-        while True:
+        for _ in range(TRIES):
             film = self.films[rng.choice(len(self.films), p=self._film_share)]
             if rng.random() < 0.85:
                 cells = np.argwhere(film.inside)
@@ -84,6 +85,7 @@ class PatchSource:
             if not touches(film, centre, self.patch * self.reduction):
                 row, column = centre / self.reduction
                 return cut(film.images[self.reduction], (row, column), side)
+        raise no_free_place()
 
 
 def _augment(images: Tensor, side: int, rng: Generator) -> Tensor:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from mammoview.domain import Magnification
-from mammoview.evaluation.patches import HeldOut, touches
+from mammoview.errors import UnusableDataset
+from mammoview.evaluation.patches import HeldOut, held_out_patches, touches
 from mammoview.evaluation.store import Prepared
 from mammoview.prepare import CELL
 from mammoview.training.hard import HardNegatives, mine
@@ -112,3 +116,23 @@ def test_calibrated_suspicion_is_as_often_right_as_it_says():
     suspicion = 1 / (1 + np.exp(-margins(classifier, held_out)))
     assert abs(suspicion.mean() - held_out.labels.mean()) < 0.01
     assert np.abs(suspicion - truth).mean() < 0.08
+
+
+def everywhere(film: Prepared) -> Prepared:
+    """The same film, annotated from edge to edge but for a small lesion's own box."""
+    whole = np.array([[0.0, 0.0, SHAPE[0] * CELL, SHAPE[1] * CELL]])
+    return replace(film, boxes=np.concatenate([film.boxes, whole]))
+
+
+def test_films_that_are_annotated_all_over_are_refused_and_do_not_hang():
+    film = everywhere(breast(mass=True))
+    with pytest.raises(UnusableDataset, match="hardly any place free"):
+        held_out_patches([film], Magnification.QUARTER, 84, 4)
+    with pytest.raises(UnusableDataset, match="hardly any place free"):
+        PatchSource([film], Magnification.QUARTER, 84, 4.0).balanced(np.random.default_rng(0), 4)
+
+
+def test_films_whose_lesions_fit_into_no_patch_are_refused():
+    film = everywhere(breast(mass=False))
+    with pytest.raises(UnusableDataset, match="no annotation fits"):
+        held_out_patches([film], Magnification.QUARTER, 84, 4)
