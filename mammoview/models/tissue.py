@@ -66,9 +66,11 @@ class TissueClassifier(nn.Module):
             raise ValueError("the patch is too small for this many blocks")
         return side
 
-    def forward(self, patches: Tensor) -> Tensor:
-        """(N, 1, P, P) field values in [0, 1] to logits (N, 2)."""
-        return self.scan(patches, self.stride)[:, :, 0, 0]
+    def forward(self, patches: Tensor, stride: int | None = None) -> Tensor:
+        """(N, 1, P, P) field values in [0, 1] to logits (N, 2); with a stride, what `scan` gives."""
+        if stride is None:
+            return self.scan(patches, self.stride)[:, :, 0, 0]
+        return self.scan(patches, stride)
 
     def scan(self, image: Tensor, stride: int) -> Tensor:
         """Logits of every patch at this stride: (N, 1, H, W) to (N, 2, I, J).

@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("network", choices=("tissue", "heatmap", "familiarity", "all"), help="what to train")
     add("dataset", type=Path, help="images/ with lesions.csv, a DDSM tree, or CBIS-DDSM's DICOM files")
     add("--magnification", choices=[m.key for m in Magnification], help="of the tissue network")
+    add("--wide", action="store_true", help="patches of 256 pixels at every magnification, not of 25.6 mm")
     add("--local-results", action="store_true", help="the heatmap that joins the tissue grids in")
     add("--small", action="store_true", help="smaller networks, fewer batches: minutes, not hours")
     add("--out", type=Path, help="where cards and tensors go (default: weights-DATASET in --runs)")
@@ -170,7 +171,7 @@ def _check_sides(dataset: Path, films: Sequence[Prepared]) -> None:
 
 def _digest(films: Sequence[AnnotatedFilm], arguments: argparse.Namespace) -> str:
     """Of what a run learns from: a checkpoint of other films or settings is never gone on from."""
-    settings = ("band_limit_mm", "steps", "seed", "patience", "small")
+    settings = ("band_limit_mm", "steps", "seed", "patience", "small", "wide")
     said = [*(getattr(arguments, s) for s in settings), *((f.film.source, f.digest) for f in films)]
     return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
 
@@ -181,7 +182,10 @@ def _trainings(arguments: argparse.Namespace) -> dict[str, Callable[..., object]
     from mammoview.training.heatmap import train_heatmap
     from mammoview.training.tissue import train_tissue
 
-    tissue = {tissue_name(m): partial(train_tissue, magnification=m) for m in _magnifications(arguments)}
+    tissue = {
+        tissue_name(m): partial(train_tissue, magnification=m, wide=arguments.wide)
+        for m in _magnifications(arguments)
+    }
     heatmaps = {heatmap_name(v): partial(train_heatmap, local_results=v) for v in _variants(arguments)}
     return {**tissue, **heatmaps}
 

@@ -33,8 +33,8 @@ class Course:
         Batches learnt from.
     history : list of {"step", "loss", "score"}
         One for each validation; the loss is the mean since the one before.
-    losses : list of float
-        Since the last validation.
+    losses : list of Tensor
+        Since the last validation; on the device until they are needed.
     best : float
         The best score.
     weights : dict or None
@@ -43,7 +43,7 @@ class Course:
 
     step: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
-    losses: list[float] = field(default_factory=list)
+    losses: list[Tensor] = field(default_factory=list)
     best: float = -math.inf
     weights: dict[str, Tensor] | None = None
 
@@ -63,7 +63,7 @@ class Course:
 
     def note(self, score: float, averaged: nn.Module) -> None:
         """Enter a validation of these weights."""
-        loss = math.fsum(self.losses) / len(self.losses)
+        loss = math.fsum(float(value) for value in self.losses) / len(self.losses)
         self.history.append({"step": self.step, "loss": loss, "score": score})
         self.losses.clear()
         if score > self.best:

@@ -135,8 +135,11 @@ class _Learner:
         """From now on, learn together with the team."""
         self.called = self.team.wrapped(self.network)
 
-    def learn(self, loss: Loss, step: int) -> float:
-        """Take one step; the loss of this process's part of the batch."""
+    def learn(self, loss: Loss, step: int) -> Tensor:
+        """Take one step; the loss of this process's part of the batch.
+
+        It stays on the device: to read it would make the processor wait for the step to be done.
+        """
         self.called.train()
         torch.manual_seed(self.seed * 1_000_003 + step + (self.team.rank << 40))
         value = loss(self.called, np.random.default_rng((self.seed, step)))
@@ -148,7 +151,7 @@ class _Learner:
         self.scaler.update()
         self.scheduler.step()
         self.averaged.update_parameters(self.network)
-        return float(value.detach())
+        return value.detach()
 
     def judge(self, score: Score) -> float:
         """Score of the averaged weights."""

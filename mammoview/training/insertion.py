@@ -7,73 +7,124 @@ difference between a mass and the plane through its rim, feathered, is added to 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from mammoview.evaluation.heat import heat_target
 from mammoview.evaluation.store import Prepared
 from mammoview.prepare import CELL
+from mammoview.training.atlas import Atlas, Breasts, Placement, drawn_linear
 
 __all__ = ["Inserter"]
 
 MARGIN: Final = 0.35  # of a box's sides, around it
 SIDES: Final = (6, 110)  # pixels of a lesion that can be moved
 AIR: Final = 0.02  # field value below which there is no tissue
+MOST_AIR: Final = 0.02  # share of a lesion's surroundings
 FAINTEST: Final = 0.03  # mean density that a lesion must add to be seen
+STRENGTH: Final = (0.7, 1.15)  # of a lesion elsewhere
+STRETCH: Final = 0.15  # of the logarithm of its size
+BLUR_CELLS: Final = 4  # cells around a lesion over which its heat fades
 
 
 class Inserter:
-    """Draws lesions from prepared films and puts them into others, on the images of one reduction."""
+    """Puts lesions of prepared films into others, on samples of one reduction.
 
-    def __init__(self, films: Sequence[Prepared], reduction: int) -> None:
-        self.reduction = reduction
-        self.lesions = [(film, box / reduction) for film in films for box in film.boxes]
+    Attributes
+    ----------
+    lesions : int
+        How many can be moved.
+    """
+
+    def __init__(self, films: Sequence[Prepared], reduction: int, device: torch.device) -> None:
+        found = [_movable(film, box / reduction, reduction) for film in films for box in film.boxes]
+        movable = [lesion for lesion in found if lesion is not None]
+        self.lesions = len(movable)
+        self.added = Atlas([added for added, _ in movable], reduction, device)
+        self.heat = Atlas([_heat(size * reduction) for _, size in movable], CELL, device)
+        extents = np.array([added.shape for added, _ in movable], np.float32).reshape(-1, 2) * reduction
+        self.extents = torch.from_numpy(extents).to(device)
+        self.breasts = Breasts(films)
 
     def insert(
-        self, image: NDArray[np.float32], film: Prepared, rng: np.random.Generator
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """A copy of the film's image with a mass in the breast, and the film's boxes with its own.
+        self,
+        images: Tensor,
+        points: Tensor,
+        target: Tensor,
+        cells: Tensor,
+        placement: Placement,
+        rng: np.random.Generator,
+        share: float,
+    ) -> tuple[Tensor, Tensor]:
+        """A share of the samples with a mass more, and what their heat should be.
 
-        Both are as they were where the lesion drawn cannot be moved or would reach out of the breast.
+        A sample stays as it was where the mass would reach into the air.
+
+        Parameters
+        ----------
+        images : Tensor of shape (N, 1, H, W), float32 in [0, 1]
+        points : Tensor of shape (N, H, W, 2)
+            Where their pixels lie, in reference pixels.
+        target : Tensor of shape (N, 1, I, J), float32 in [0, 1]
+        cells : Tensor of shape (N, I, J, 2)
+            Where its cells lie.
+        placement : Placement
+            Of the samples.
+        rng
+        share : float
         """
-        added, size = self._density(rng)
-        if added is None:
-            return image, film.boxes
-        cells = np.argwhere(film.inside)
-        centre = (cells[rng.integers(len(cells))] + rng.random(2)) * (CELL / self.reduction)
-        top = np.round(centre - np.array(added.shape) / 2).astype(int)
-        here = tuple(slice(t, t + n) for t, n in zip(top, added.shape, strict=True))
-        if (top < 0).any() or (top + added.shape > image.shape).any() or _airy(image[here]):
-            return image, film.boxes
-        image = image.copy()
-        image[here] = np.clip(image[here] + added, 0, 1)
-        middle = top + np.array(added.shape) / 2
-        box = np.concatenate([middle - size / 2, middle + size / 2]) * self.reduction
-        return image, np.concatenate([film.boxes, box[None]])
+        if not self.lesions:
+            return images, target
+        count, device = len(images), images.device
+        film = placement.film.cpu().numpy()
+        lesion = torch.from_numpy(rng.integers(self.lesions, size=count)).to(device)
+        where = _tensor(self.breasts.place(rng, film), device)
+        turned = _tensor(drawn_linear(rng, count, quarter_turns=True, angle=np.pi, stretch=STRETCH), device)
+        strength = _tensor(rng.uniform(*STRENGTH, count) * (rng.random(count) < share), device)
 
-    def _density(self, rng: np.random.Generator) -> tuple[NDArray[np.float32] | None, NDArray[np.float64]]:
-        """What a random lesion adds to its surroundings, turned and flipped; and its height and width."""
-        film, box = self.lesions[rng.integers(len(self.lesions))]
-        size = box[2:] - box[:2]
-        low = np.floor(box[:2] - MARGIN * size).astype(int)
-        high = np.ceil(box[2:] + MARGIN * size).astype(int)
-        source = film.images[self.reduction]
-        if size.max() > SIDES[1] or size.min() < SIDES[0] or (low < 0).any() or (high > source.shape).any():
-            return None, size
-        patch = np.asarray(source[low[0] : high[0], low[1] : high[1]], np.float32) / np.float32(255)
-        if _airy(patch):
-            return None, size
-        added = _above_its_rim(patch)
-        if added[_radius(added.shape) < 0.5].mean() < FAINTEST:
-            return None, size
-        turns = int(rng.integers(4))
-        turned = np.rot90(added * np.float32(rng.uniform(0.7, 1.15)), turns)
-        return (turned[::-1] if rng.random() < 0.5 else turned), (size[::-1] if turns % 2 else size)
+        half = self.extents[lesion] / 2
+        steps = placement.seen_from(where, turned, points)
+        near = (steps.abs() < half[:, None, None]).all(dim=-1)[:, None]
+        airy = ((images < AIR) & near).sum(dim=(1, 2, 3)) > MOST_AIR * near.sum(dim=(1, 2, 3))
+        strength = (strength * ~airy)[:, None, None, None]
+        denser = images + strength * self.added.at(lesion, steps + half[:, None, None])
+
+        steps = placement.seen_from(where, turned, cells)
+        middle = torch.stack([self.heat.rows[lesion], self.heat.columns[lesion]], dim=-1) * (CELL / 2)
+        hotter = self.heat.at(lesion, steps + middle[:, None, None]) * (strength > 0)
+        return denser.clamp(0, 1), torch.maximum(target, hotter)
 
 
-def _airy(patch: NDArray[np.float32]) -> bool:
-    return bool((patch < AIR).mean() > 0.02)
+def _tensor(array: NDArray[Any], device: torch.device) -> Tensor:
+    return torch.from_numpy(array.astype(np.float32)).to(device)
+
+
+def _movable(
+    film: Prepared, box: NDArray[np.float64], reduction: int
+) -> tuple[NDArray[np.float32], NDArray[np.float64]] | None:
+    """What a lesion adds to its surroundings and its size, both in pixels; None where it cannot be moved."""
+    size = box[2:] - box[:2]
+    low = np.floor(box[:2] - MARGIN * size).astype(int)
+    high = np.ceil(box[2:] + MARGIN * size).astype(int)
+    source = film.images[reduction]
+    if size.max() > SIDES[1] or size.min() < SIDES[0] or (low < 0).any() or (high > source.shape).any():
+        return None
+    patch = np.asarray(source[low[0] : high[0], low[1] : high[1]], np.float32) / np.float32(255)
+    if (patch < AIR).mean() > MOST_AIR:
+        return None
+    added = _above_its_rim(patch)
+    return (added, size) if added[_radius(added.shape) < 0.5].mean() >= FAINTEST else None
+
+
+def _heat(size: NDArray[np.float64]) -> NDArray[np.float32]:
+    """What the heat of a lesion of this size, in reference pixels, should be around its centre."""
+    shape = tuple(2 * (int(np.ceil(s / 2 / CELL)) + BLUR_CELLS) + 1 for s in size)
+    middle = np.array(shape) * (CELL / 2)
+    return heat_target(np.concatenate([middle - size / 2, middle + size / 2])[None], shape)
 
 
 def _radius(shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -73,13 +73,14 @@ class Team:
         on_gpu = next(network.parameters()).is_cuda
         return DistributedDataParallel(network, device_ids=[torch.cuda.current_device()] if on_gpu else None)
 
-    def agreed(self, value: float, asked: bool) -> tuple[float, bool]:
+    def agreed(self, value: Tensor, asked: bool) -> tuple[Tensor, bool]:
         """The mean of a number over all processes, and whether any of them was asked."""
         if self.size == 1:
             return value, asked
-        both = torch.tensor([value, float(asked)], dtype=torch.float64, device=_device())
+        both = torch.stack([value.double(), value.new_tensor(float(asked), dtype=torch.float64)])
+        both = both.to(_device())
         dist.all_reduce(both)
-        return float(both[0]) / self.size, bool(both[1] > 0)
+        return both[0] / self.size, bool(both[1] > 0)
 
     def told(self, find: Callable[[], float]) -> float:
         """A number that the leader alone finds."""

@@ -1,7 +1,7 @@
 """Training of a tissue classifier at one magnification (paper §3 and §4.1).
 
-First on balanced patches, as the paper does; then also on tissue that the classifier of the first part
-takes for a lesion; last, its logits are calibrated on validation patients.
+Crops hold many patches; findings and tissue without one weigh the same, and half of the latter's weight
+lies with what looks most like a finding. Last, the logits are calibrated on validation patients.
 """
 
 from __future__ import annotations
@@ -13,53 +13,58 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
+from mammoview.backend.local import LOCAL_STRIDE
 from mammoview.domain import Magnification, ModelCard
 from mammoview.evaluation.calibration import platt
 from mammoview.evaluation.patches import HeldOut, held_out_patches
 from mammoview.evaluation.store import Prepared
+from mammoview.evaluation.tissue import area_under_curve
 from mammoview.models.cards import tissue_name
 from mammoview.models.tissue import TissueClassifier
+from mammoview.training.crops import FINDING, FREE, NEITHER, CropSource, Geometry, margin_of
 from mammoview.training.fit import Budget, fit
-from mammoview.training.hard import mine
-from mammoview.training.patches import PatchSource
 from mammoview.training.precision import autocast
 from mammoview.training.team import batch_of, save_once
 
-__all__ = ["SHAPES", "Shape", "calibrate", "train_tissue"]
+__all__ = ["SHAPES", "Shape", "balanced_loss", "calibrate", "margins", "train_tissue"]
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Patch side in magnified pixels, channels of each block, batches of both parts."""
+    """Patch side in magnified pixels, channels of each block, batches and crops in each."""
 
     patch: int
     widths: tuple[int, ...]
     steps: int
+    batch: int = 32
 
     def small(self) -> Shape:
-        """A third of the channels and of the batches."""
-        return Shape(self.patch, tuple(max(4, w // 3) for w in self.widths), self.steps // 3)
+        """A third of the channels, fewer and smaller batches: for minutes of a processor."""
+        widths = tuple(max(4, w // 3) for w in self.widths)
+        return replace(self, widths=widths, steps=self.steps // 5, batch=self.batch // 4)
+
+    def wide(self) -> Shape:
+        """The paper's other reading: 256 pixels at every magnification, with a block for each 2² of them."""
+        return replace(self, patch=256, widths=(*self.widths, self.widths[-1])[:5])
 
 
 SHAPES: Final = {
-    Magnification.HALF: Shape(256, (8, 16, 32, 64, 128), 1400),
-    Magnification.THIRD: Shape(170, (16, 32, 64, 128), 1500),
-    Magnification.QUARTER: Shape(128, (24, 48, 96, 160), 2200),
+    Magnification.HALF: Shape(256, (12, 24, 48, 96, 160), 6000),
+    Magnification.THIRD: Shape(170, (24, 48, 96, 160), 6000),
+    Magnification.QUARTER: Shape(128, (32, 64, 128, 192), 6000),
 }
 """The same 25.6 mm field of view at each magnification: the second of two readings of the paper."""
 
-BATCH: Final = 48
-RATES: Final = (2e-3, 7e-4)
-"""Highest learning rates of the first and of the second part."""
-SECOND_SHARE: Final = 0.55
-"""Batches of the second part, for each of the first."""
-OFFSET_MM: Final = 4.0  # a cell may lie this far from a lesion's centre
+RATE: Final = 2e-3
+OFFSET_MM: Final = 4.0  # a patch may lie this far from a lesion's centre
 MEAN, STD = 0.35, 0.25  # of field values inside the breast
 HELD_OUT: Final = 256  # patches of each kind, as in the paper's Table 1
-HARDEST: Final = 2  # cells of each validation film that the second part is judged on
+JUDGED_ON: Final = 192  # crops of validation films
+SURE: Final = 0.99  # what a patch with a finding is taught; one without, the rest
+HARD: Final = 0.5
+"""Share of the weight of what has no finding that is given to it by its suspicion."""
 
 
 def train_tissue(
@@ -69,27 +74,42 @@ def train_tissue(
     out: Path,
     runs: Path,
     budget: Budget,
+    wide: bool = False,
 ) -> dict[str, Any]:
-    """Train one classifier and save it with its card into `out`; returns the history of the last part."""
-    shape = SHAPES[magnification].small() if budget.small else SHAPES[magnification]
+    """Train one classifier and save it with its card into `out`; returns the history.
+
+    `wide` takes patches of 256 pixels at any magnification.
+    """
+    shape = SHAPES[magnification].wide() if wide else SHAPES[magnification]
+    shape = shape.small() if budget.small else shape
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(budget.seed)
     network = TissueClassifier(shape.patch, shape.widths, MEAN, STD).to(
         device, memory_format=torch.channels_last
     )  # type: ignore[call-overload]
     learnt, kept = [f for f in films if not f.validation], [f for f in films if f.validation]
-    source = PatchSource(learnt, magnification, shape.patch, OFFSET_MM)
-    balanced = held_out_patches(kept, magnification, shape.patch, HELD_OUT)
-    name, steps = tissue_name(magnification), budget.steps or shape.steps
+    geometry = Geometry(magnification, shape.patch, max(LOCAL_STRIDE[magnification], network.stride))
+    source = CropSource(learnt, geometry, OFFSET_MM, device)
+    judged_on = CropSource(kept, geometry, OFFSET_MM, device).plain(np.random.default_rng(0), JUDGED_ON)
 
-    _part(network, source, balanced, budget, steps, RATES[0], runs / f"{name}.pt")
-    source.hard = mine(network, learnt, magnification)
-    hard = _with_hardest(balanced, network, kept, magnification)
-    second = replace(budget, steps=None)
-    result = _part(
-        network, source, hard, second, max(1, int(steps * SECOND_SHARE)), RATES[1], runs / f"{name}-hard.pt"
-    )
-    calibrate(network, balanced)
+    def loss(trained: nn.Module, rng: np.random.Generator) -> Tensor:
+        images, labels = batch_of(source.draw, rng, shape.batch)
+        with autocast(device):
+            logits = trained(images.contiguous(memory_format=torch.channels_last), geometry.stride)
+        return balanced_loss(margin_of(logits.float()), labels)
+
+    def score(judged: nn.Module) -> float:
+        images, labels = judged_on
+        with autocast(device):
+            margin = torch.cat(
+                [margin_of(judged(part, geometry.stride)) for part in images.split(shape.batch)]
+            )
+        known = labels != NEITHER
+        return area_under_curve(labels[known].cpu().numpy(), margin[known].float().cpu().numpy())
+
+    name = tissue_name(magnification)
+    result = fit(network, loss, score, budget.schedule(shape.steps, RATE), runs / f"{name}-{shape.patch}.pt")
+    calibrate(network, held_out_patches(kept, magnification, shape.patch, HELD_OUT))
 
     described = replace(
         card,
@@ -103,6 +123,27 @@ def train_tissue(
     )
     save_once(network, described, out)
     return result
+
+
+def balanced_loss(margin: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy in which findings weigh as much as tissue without one.
+
+    Of the latter's weight, `HARD` is shared out by suspicion, as it is now: of the thousands of patches
+    of a film only the few that look like a lesion decide whether it is called.
+
+    Parameters
+    ----------
+    margin : Tensor of shape (N, I, J), float32
+        By how much the logit of a finding leads.
+    labels : Tensor of shape (N, I, J)
+        FINDING, FREE or NEITHER, which is left out.
+    """
+    finding, free = labels == FINDING, labels == FREE
+    suspicion = margin.detach().sigmoid() * free
+    share = (1 - HARD) * free / free.sum().clamp_min(1) + HARD * suspicion / suspicion.sum().clamp_min(1e-6)
+    weight = 0.5 * finding / finding.sum().clamp_min(1) + 0.5 * share
+    truth = torch.where(finding, SURE, 1 - SURE)
+    return nn.functional.binary_cross_entropy_with_logits(margin, truth, weight, reduction="sum")
 
 
 def calibrate(network: TissueClassifier, held_out: HeldOut) -> None:
@@ -126,46 +167,5 @@ def margins(network: nn.Module, held_out: HeldOut) -> np.ndarray[tuple[int], np.
     device = next(network.parameters()).device
     network.eval()
     with torch.inference_mode():
-        logits = torch.cat([network(part.to(device)) for part in held_out.images.split(64)])
-    return (logits[:, 1] - logits[:, 0]).double().cpu().numpy()
-
-
-def _part(
-    network: TissueClassifier,
-    source: PatchSource,
-    held_out: HeldOut,
-    budget: Budget,
-    steps: int,
-    rate: float,
-    checkpoint: Path,
-) -> dict[str, Any]:
-    device = next(network.parameters()).device
-
-    def loss(trained: nn.Module, rng: np.random.Generator) -> Tensor:
-        batch, truth = batch_of(source.balanced, rng, BATCH)
-        batch = batch.to(device, memory_format=torch.channels_last)
-        with autocast(device):
-            logits = trained(batch)
-        return nn.functional.cross_entropy(logits.float(), truth.to(device), label_smoothing=0.02)
-
-    def score(judged: nn.Module) -> float:
-        return float(roc_auc_score(held_out.labels, margins(judged, held_out)))
-
-    return fit(network, loss, score, budget.schedule(steps, rate), checkpoint)
-
-
-def _with_hardest(
-    balanced: HeldOut, network: TissueClassifier, films: Sequence[Prepared], magnification: Magnification
-) -> HeldOut:
-    """The positives of a balanced draw, against the cells of these films that look most like one."""
-    hardest = mine(network, films, magnification, HARDEST)
-    cuts = [hardest.patch(films, i, magnification, network.patch) for i in range(len(hardest.film))]
-    if not cuts:
-        return balanced
-    lesions = np.flatnonzero(balanced.labels == 1)
-    images = torch.from_numpy(np.stack(cuts)[:, None]).float() / 255
-    return HeldOut(
-        torch.cat([balanced.images[lesions], images]),
-        np.repeat([1, 0], [len(lesions), len(cuts)]),
-        [balanced.patients[i] for i in lesions] + [films[k].patient for k in hardest.film],
-    )
+        margin = torch.cat([margin_of(network(part.to(device))) for part in held_out.images.split(64)])
+    return np.asarray(margin.double().cpu().numpy())
