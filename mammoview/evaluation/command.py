@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mammoview.aside import made, written_aside
 from mammoview.domain import Magnification, Settings
 from mammoview.errors import UnusableDataset
 
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder = arguments.weights or WEIGHTS
     films = _wanted(arguments)
     suite = load_suite(folder, arguments.device)
-    with _made(arguments.out):  # before the long work rather than after it
+    with made(arguments.out):  # before the long work rather than after it
         kept, prepared = _prepared(films, arguments, suite)
         crosswise = arguments.choose or _fitted_on(arguments, folder)
         patches = _scored(suite, prepared, crosswise)
@@ -114,20 +114,6 @@ def _wanted(arguments: argparse.Namespace) -> list[AnnotatedFilm]:
     if not chosen:
         raise UnusableDataset(f"{arguments.dataset}: no film of a validation patient; give --films all")
     return chosen
-
-
-@contextmanager
-def _made(out: Path) -> Iterator[None]:
-    """The folder and those above it; those that were made are taken away again if nothing came of it."""
-    new = [path for path in (out, *out.parents) if not path.exists()]
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    except BaseException:
-        with suppress(OSError):  # something is in it
-            for path in new:
-                path.rmdir()
-        raise
 
 
 def _prepared(
@@ -298,9 +284,8 @@ def _counts(
 
 
 def _write(metrics: dict[str, Any], path: Path) -> None:
-    draft = path.with_suffix(".json.draft")
-    draft.write_text(json.dumps(metrics, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    draft.replace(path)
+    with written_aside(path) as draft:
+        draft.write_text(json.dumps(metrics, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _report(

@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from mammoview.aside import written_aside
 from mammoview.domain import Magnification, ModelCard, Settings
 from mammoview.errors import BadSetting
 from mammoview.evaluation.report import interval_text, value_text
@@ -97,9 +98,8 @@ def summary(metrics: Summary) -> dict[str, Any]:
 def write_summary(found: Summary, folder: Path) -> Path:
     """Write a summary under the name of its role, whole or not at all."""
     path = folder / f"{role(found)}.json"
-    draft = path.with_suffix(".json.draft")
-    draft.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    draft.replace(path)
+    with written_aside(path) as draft:
+        draft.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
 

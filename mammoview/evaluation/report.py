@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import mammoview
+from mammoview.aside import written_aside
 from mammoview.domain import ModelCard
 from mammoview.evaluation import charts
 from mammoview.evaluation.charts import Interval
@@ -137,9 +138,9 @@ def write_report(
         has_film_auc=any("film AUC" in label for label in metrics.get("films_and_saliency") or {}),
         lesion_columns=LESION_COLUMNS,
     )
-    draft, path = out / "report.html.draft", out / "report.html"
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+    path = out / "report.html"
+    with written_aside(path) as draft:
+        draft.write_text(text, encoding="utf-8")
     return path
 
 

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from mammoview.aside import written_aside
 from mammoview.domain import Magnification, ModelCard
 from mammoview.errors import BadSetting, WeightsMismatch, WeightsMissing
 from mammoview.familiarity import Familiar, read_familiar
@@ -164,11 +165,10 @@ def save_network(network: Network, card: ModelCard, folder: Path) -> ModelCard:
 
 def _save(state: Mapping[str, Tensor], card: ModelCard, folder: Path) -> ModelCard:
     path = folder / f"{card.name}.safetensors"
-    draft = path.with_suffix(".draft")
-    save_file({k: v.detach().float().contiguous().cpu() for k, v in state.items()}, draft)
-    draft.chmod(0o644)  # the library makes it its owner's alone
-    card = replace(card, sha256=_digest(draft))
-    draft.replace(path)
+    with written_aside(path) as draft:
+        save_file({k: v.detach().float().contiguous().cpu() for k, v in state.items()}, draft)
+        draft.chmod(0o644)  # the library makes it its owner's alone
+        card = replace(card, sha256=_digest(draft))
     write_card(card, folder)
     return card
 
@@ -213,9 +213,8 @@ def read_card(name: str, folder: Path) -> ModelCard:
 def write_card(card: ModelCard, folder: Path) -> None:
     """Write a card aside and move it into place."""
     path = folder / f"{card.name}.json"
-    draft = path.with_suffix(".json.draft")
-    draft.write_text(json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    draft.replace(path)
+    with written_aside(path) as draft:
+        draft.write_text(json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _untrained(card: ModelCard) -> Network:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from mammoview.aside import written_aside
 from mammoview.training.plan import Schedule
 
 __all__ = ["Course", "Part", "resume", "save"]
@@ -84,7 +85,6 @@ def resume(checkpoint: Path, parts: Mapping[str, Part]) -> Course:
 def save(checkpoint: Path, course: Course, parts: Mapping[str, Part]) -> None:
     """Write a checkpoint aside and move it into place, so that a kill leaves the one before."""
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    draft = checkpoint.with_suffix(".draft")
     state = {f.name: getattr(course, f.name) for f in fields(course)}
-    torch.save({"course": state, **{name: part.state_dict() for name, part in parts.items()}}, draft)
-    draft.replace(checkpoint)
+    with written_aside(checkpoint) as draft:
+        torch.save({"course": state, **{name: part.state_dict() for name, part in parts.items()}}, draft)
