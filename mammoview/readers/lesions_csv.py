@@ -6,7 +6,6 @@ Boxes and circles are not outlines: they come as rectangles and as polygons of 3
 from __future__ import annotations
 
 import csv
-import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +19,7 @@ import numpy as np
 from mammoview.domain import Film, Given, Laterality, LesionType, Mammogram, Outline, Pathology, View
 from mammoview.errors import UnreadableScan, UnusableDataset
 from mammoview.readers import raster
-from mammoview.readers.annotated import DIGITISED, AnnotatedFilm, kinds_of
+from mammoview.readers.annotated import DIGITISED, AnnotatedFilm, content_of, digest_of, kinds_of
 from mammoview.readers.limits import LONGEST_EDGE, check_size, check_spacing
 
 __all__ = ["AnnotatedFilm", "open_dataset"]
@@ -61,7 +60,12 @@ def open_dataset(folder: Path) -> tuple[AnnotatedFilm, ...]:
             films[row["image"]].append(row)
     if not films:
         raise UnusableDataset(f"{table}: it names no film; give one row for each lesion")
-    return tuple(make(folder / "images" / name, lesions) for name, lesions in sorted(films.items()))
+    paths = {name: folder / "images" / name for name in sorted(films)}
+    return tuple(_of_this_picture(make(path, films[name]), path) for name, path in paths.items())
+
+
+def _of_this_picture(annotated: AnnotatedFilm, path: Path) -> AnnotatedFilm:
+    return replace(annotated, digest=digest_of(annotated.digest, content_of(path)))
 
 
 def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -174,13 +178,11 @@ def _annotated(
     def read() -> Mammogram:
         return replace(raster.read_film(path, given), outlines=outlines, facts=dict(facts))
 
-    said = hashlib.sha256(f"{patient} {given}".encode())
-    for outline in outlines:
-        said.update(outline.vertices.tobytes())
+    digest = digest_of(patient, given, [o.vertices.tobytes() for o in outlines])
     film = Film(path.stem, given.laterality, given.view, read)
     where = {"laterality": given.laterality or "", "view": given.view or ""}
     known = {name: str(value) for name, value in (where | dict(known_before)).items() if value}
-    return AnnotatedFilm(film, patient, normal, said.hexdigest(), known)
+    return AnnotatedFilm(film, patient, normal, digest, known)
 
 
 def _length(row: Mapping[str, str], column: str) -> float:

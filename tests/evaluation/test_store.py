@@ -1,7 +1,9 @@
-"""Prepared films follow the table that annotates them."""
+"""Prepared films follow the table that annotates them and the pictures that it names."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -14,11 +16,11 @@ from mammoview.readers.datasets import open_dataset
 TABLE = "image,patient_id,tissue,abnormality,severity,column,row,radius\n"
 
 
-def dataset(folder: Path, column: int) -> Path:
+def dataset(folder: Path, column: int, seed: int = 0) -> Path:
     (folder / "images").mkdir(parents=True, exist_ok=True)
     y, x = np.mgrid[:900, :700]
     breast = np.hypot((y - 450) / 350, x / 400) < 1
-    texture = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 90, breast.shape), (0, 0), 5)
+    texture = cv2.GaussianBlur(np.random.default_rng(seed).normal(0, 90, breast.shape), (0, 0), 5)
     cv2.imwrite(
         str(folder / "images" / "mdb001.png"), np.clip(10 + breast * (110 + texture), 0, 255).astype(np.uint8)
     )
@@ -52,3 +54,32 @@ def test_a_film_that_cannot_be_read_is_left_out_and_counted(tmp_path, capsys):
     assert "2 of 3 films are left out" in told[2]
     (film,) = load((f.film.source for f in kept), tmp_path / "store")
     assert film.patient == "mias_001"
+
+
+def test_a_replaced_picture_is_prepared_anew(tmp_path):
+    """Though it has the time of the one before, as a copy that keeps times may have."""
+    store, picture = tmp_path / "store", tmp_path / "films" / "images" / "mdb001.png"
+    build(open_dataset(dataset(tmp_path / "films", 100)), store, 0.3)
+    (before,) = load(["mdb001"], store)
+    old = {reduction: np.array(image) for reduction, image in before.images.items()}
+    times = picture.stat().st_atime_ns, picture.stat().st_mtime_ns
+    dataset(tmp_path / "films", 100, seed=1)
+    os.utime(picture, ns=times)
+    build(open_dataset(tmp_path / "films"), store, 0.3)
+    (after,) = load(["mdb001"], store)
+    assert not any(np.array_equal(after.images[reduction], image) for reduction, image in old.items())
+
+
+def test_a_copy_of_the_dataset_is_the_same_dataset(tmp_path):
+    films = open_dataset(dataset(tmp_path / "films", 100))
+    shutil.copytree(tmp_path / "films", tmp_path / "copy", copy_function=shutil.copyfile)
+    assert [f.digest for f in open_dataset(tmp_path / "copy")] == [f.digest for f in films]
+
+
+def test_a_picture_too_large_to_be_read_through_is_known_by_size_and_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("mammoview.readers.annotated.LARGEST_READ", 100)
+    (before,) = open_dataset(dataset(tmp_path / "films", 100))
+    (same,) = open_dataset(tmp_path / "films")
+    os.utime(tmp_path / "films" / "images" / "mdb001.png", ns=(1, 1))
+    (touched,) = open_dataset(tmp_path / "films")
+    assert before.digest == same.digest != touched.digest
