@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mammoview.models.cards import Suite
     from mammoview.readers.annotated import AnnotatedFilm
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "number_of_processes", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, help="folder of cards and tensors, instead of the project's")
     parser.add_argument("--stride", type=int, choices=(32, 64), default=32, help="of the saliency's patches")
     parser.add_argument(
-        "--workers", type=_workers, default=1, metavar="N", help="processes that assess films (default: 1)"
+        "--workers",
+        type=number_of_processes,
+        default=1,
+        metavar="N",
+        help="processes that prepare and assess films (default: 1)",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument(
@@ -52,7 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _workers(text: str) -> int:
+def number_of_processes(text: str) -> int:
+    """As a command takes it, 1 to 256."""
     if not text.isdecimal() or not 1 <= int(text) <= 256:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes from 1 to 256")
     return int(text)
@@ -124,7 +129,7 @@ def _prepared(
 
     limit = suite.heatmap_card.band_limit_mm
     store = arguments.runs / f"films-{arguments.dataset.resolve().name}-{limit:g}"
-    kept = build(films, store, limit)
+    kept = build(films, store, limit, arguments.workers)
     if not kept:
         raise UnusableDataset(
             f"{arguments.dataset}: none of its films can be prepared; see the warnings above"

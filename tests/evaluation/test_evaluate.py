@@ -212,3 +212,19 @@ def test_a_number_of_workers_that_cannot_be_is_refused(tmp_path, capsys):
     sentence = capsys.readouterr().err
     assert "from 1 to 256" in sentence
     assert "mammoview evaluate --help" in sentence
+
+
+def test_films_are_prepared_by_as_many_processes_as_were_asked_for(
+    archive, suite, tmp_path, monkeypatch, capsys
+):
+    asked = []
+
+    def build(films, folder, band_limit_mm, workers):
+        asked.append(workers)
+        return ()
+
+    monkeypatch.setattr("mammoview.evaluation.store.build", build)
+    words = ["--films", "all", "--weights", str(suite[1]), "--runs", str(tmp_path), "--workers", "3"]
+    assert main(["evaluate", str(archive), "--out", str(tmp_path / "out"), *words]) == 2
+    assert asked == [3]
+    assert "none of its films can be prepared" in capsys.readouterr().err
