@@ -15,6 +15,7 @@ from mammoview.backend.saliency import hot_pixels
 from mammoview.cli import main
 from mammoview.domain import Magnification, Settings
 from mammoview.evaluation.films import GRAD_CAM, HIRES_CAM, SALIENCY, UNIFORM, judge
+from mammoview.evaluation.metrics_file import read_metrics
 from mammoview.evaluation.split import in_validation, validation_half
 from mammoview.evaluation.workers import judge_all
 from mammoview.models import Suite, load_suite
@@ -123,6 +124,12 @@ def test_every_figure_names_its_unit_and_lies_within_its_interval(metrics):
         assert figure["n"] >= 1
         if None not in (figure["value"], figure["low"], figure["high"]):
             assert figure["low"] - 1e-6 <= figure["value"] <= figure["high"] + 1e-6
+
+
+def test_what_is_written_can_be_shown_beside_the_paper(metrics, tmp_path):
+    path = tmp_path / "metrics.json"
+    path.write_text(json.dumps(metrics), encoding="utf-8")
+    assert read_metrics(path) == metrics
 
 
 def test_several_processes_give_the_same_results_in_the_same_order(archive, suite):
