@@ -8,6 +8,7 @@ MammoviewError
 ├── BreastNotFound          no breast could be told from the background
 ├── WeightsMissing          a network's card or tensors are not there
 ├── WeightsMismatch         the tensors are not the ones the card describes
+├── UnusableCheckpoint      a training cannot go on from what it saved
 ├── UnusableDataset         a folder of training films cannot be used as it is
 ├── BadSetting              an option is unknown or out of its range
 └── Cancelled               the reader asked to stop
@@ -22,6 +23,7 @@ __all__ = [
     "TruncatedScan",
     "UnreadableOutlines",
     "UnreadableScan",
+    "UnusableCheckpoint",
     "UnusableDataset",
     "WeightsMismatch",
     "WeightsMissing",
@@ -58,6 +60,10 @@ class WeightsMissing(MammoviewError):
 
 class WeightsMismatch(MammoviewError):
     """The tensors are not the ones that the card describes."""
+
+
+class UnusableCheckpoint(MammoviewError):
+    """A training cannot go on from what it saved."""
 
 
 class UnusableDataset(MammoviewError):

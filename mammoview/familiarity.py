@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from mammoview.aside import written_aside
 from mammoview.domain import REFERENCE_MM, Field, Mammogram
 from mammoview.errors import BreastNotFound, WeightsMissing
 from mammoview.prepare import CELL, breast_cells, magnify, spacing_warnings
@@ -295,6 +296,5 @@ def read_familiar(folder: Path) -> Familiar | None:
 def write_familiar(familiar: Familiar, folder: Path) -> None:
     """Write the record aside and move it into place."""
     folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f"{FILE}.draft"
-    draft.write_text(json.dumps(asdict(familiar), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    draft.replace(folder / FILE)
+    with written_aside(folder / FILE) as draft:
+        draft.write_text(json.dumps(asdict(familiar), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -263,6 +266,26 @@ def test_a_failed_move_into_a_new_folder_leaves_no_folder(tmp_path, monkeypatch,
     with pytest.raises(OSError, match="Input/output"):
         written(tmp_path / "a" / "b")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_next_export_takes_away_what_a_killed_one_left(tmp_path):
+    """Killed while it writes, by a signal that lets nothing be tidied up."""
+    out = tmp_path / "a" / "out"
+    program = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from mammoview import export; from mammoview.export import overlay_png; from tests import handmade\n"
+        "overlay_png.write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "shown = handmade.assessment(handmade.saliency(handmade.dark()))\n"
+        "export.write(shown, handmade.mammogram(), Path(sys.argv[1]))\n"
+    )
+    words = [sys.executable, "-c", program, str(out)]
+    killed = subprocess.run(words, cwd=Path(__file__).parents[1], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not any((out / name).exists() for name in export.FILES)
+    written(out)
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {f"a/out/{name}" for name in export.FILES}
+    assert {path.name for path in (*tmp_path.iterdir(), *out.iterdir())} == {"a", *export.FILES}
 
 
 def test_layers_are_named_as_documented():

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mammoview.aside import made, written_aside
 from mammoview.domain import Magnification, Settings
 from mammoview.errors import UnusableDataset
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mammoview.models.cards import Suite
     from mammoview.readers.annotated import AnnotatedFilm
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "number_of_processes", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, help="folder of cards and tensors, instead of the project's")
     parser.add_argument("--stride", type=int, choices=(32, 64), default=32, help="of the saliency's patches")
     parser.add_argument(
-        "--workers", type=_workers, default=1, metavar="N", help="processes that assess films (default: 1)"
+        "--workers",
+        type=number_of_processes,
+        default=1,
+        metavar="N",
+        help="processes that prepare and assess films (default: 1)",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument(
@@ -52,7 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _workers(text: str) -> int:
+def number_of_processes(text: str) -> int:
+    """As a command takes it, 1 to 256."""
     if not text.isdecimal() or not 1 <= int(text) <= 256:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes from 1 to 256")
     return int(text)
@@ -72,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder = arguments.weights or WEIGHTS
     films = _wanted(arguments)
     suite = load_suite(folder, arguments.device)
-    with _made(arguments.out):  # before the long work rather than after it
+    with made(arguments.out):  # before the long work rather than after it
         kept, prepared = _prepared(films, arguments, suite)
         crosswise = arguments.choose or _fitted_on(arguments, folder)
         patches = _scored(suite, prepared, crosswise)
@@ -116,20 +121,6 @@ def _wanted(arguments: argparse.Namespace) -> list[AnnotatedFilm]:
     return chosen
 
 
-@contextmanager
-def _made(out: Path) -> Iterator[None]:
-    """The folder and those above it; those that were made are taken away again if nothing came of it."""
-    new = [path for path in (out, *out.parents) if not path.exists()]
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    except BaseException:
-        with suppress(OSError):  # something is in it
-            for path in new:
-                path.rmdir()
-        raise
-
-
 def _prepared(
     films: Sequence[AnnotatedFilm], arguments: argparse.Namespace, suite: Suite
 ) -> tuple[tuple[AnnotatedFilm, ...], list[Prepared]]:
@@ -138,7 +129,7 @@ def _prepared(
 
     limit = suite.heatmap_card.band_limit_mm
     store = arguments.runs / f"films-{arguments.dataset.resolve().name}-{limit:g}"
-    kept = build(films, store, limit)
+    kept = build(films, store, limit, arguments.workers)
     if not kept:
         raise UnusableDataset(
             f"{arguments.dataset}: none of its films can be prepared; see the warnings above"
@@ -298,9 +289,8 @@ def _counts(
 
 
 def _write(metrics: dict[str, Any], path: Path) -> None:
-    draft = path.with_suffix(".json.draft")
-    draft.write_text(json.dumps(metrics, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    draft.replace(path)
+    with written_aside(path) as draft:
+        draft.write_text(json.dumps(metrics, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _report(

@@ -7,15 +7,17 @@ written from them between two marks of a page; the rest of the page belongs to i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from mammoview.aside import written_aside
 from mammoview.domain import Magnification, ModelCard, Settings
 from mammoview.errors import BadSetting
-from mammoview.evaluation.report import interval_text, value_text
+from mammoview.evaluation.metrics_file import read_metrics
+from mammoview.evaluation.report import interval_text, percent_interval_text, value_text
 from mammoview.models.cards import tissue_name
 
 __all__ = [
@@ -97,16 +99,21 @@ def summary(metrics: Summary) -> dict[str, Any]:
 def write_summary(found: Summary, folder: Path) -> Path:
     """Write a summary under the name of its role, whole or not at all."""
     path = folder / f"{role(found)}.json"
-    draft = path.with_suffix(".json.draft")
-    draft.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    draft.replace(path)
+    with written_aside(path) as draft:
+        draft.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
 
-def read_summaries(folder: Path) -> dict[Role, dict[str, Any]]:
-    """The summaries of a folder, by role."""
-    paths = {one: folder / f"{one}.json" for one in Role}
-    return {one: json.loads(path.read_text("utf-8")) for one, path in paths.items() if path.exists()}
+def read_summaries(folder: Path, without: Collection[Role] = ()) -> dict[Role, dict[str, Any]]:
+    """The summaries of a folder, by role; those `without` are not looked at.
+
+    Raises
+    ------
+    BadSetting
+        One is broken or of another shape.
+    """
+    paths = {one: folder / f"{one}.json" for one in Role if one not in without}
+    return {one: read_metrics(path) for one, path in paths.items() if path.exists()}
 
 
 def table(summaries: Mapping[Role, Summary]) -> str:
@@ -180,8 +187,7 @@ def _measured(row: Row, label: str, figure: Mapping[str, Any]) -> str:
     if figure["value"] is None:
         return f"{before}not defined"
     if row.percent:
-        value, low, high = (100 * figure[key] for key in ("value", "low", "high"))
-        return f"{before}**{value:.1f} %** ({low:.1f} to {high:.1f})"
+        return f"{before}**{100 * figure['value']:.1f} %** ({percent_interval_text(figure)})"
     return f"{before}**{value_text(figure)}** ({interval_text(figure)})"
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mammoview.aside import written_aside
 from mammoview.domain import Film, Settings
 from mammoview.errors import BadSetting, UnusableDataset
 
@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write summaries, the table, the page of the paper and its figures.
+    """Write summaries, the table, the page of the paper and its figures, once all of them are made.
 
     Raises
     ------
@@ -71,22 +71,17 @@ def run(arguments: argparse.Namespace) -> int:
     UnusableDataset
         None of the films of the metrics is in --films.
     """
-    from mammoview.evaluation.evidence import read_summaries
     from mammoview.models.cards import WEIGHTS, load_suite
 
     measured = _measured(arguments)
+    summaries = _summaries(measured, arguments.out / "metrics")
     readme = _readme(arguments.out)
     suite = load_suite(arguments.weights or WEIGHTS, arguments.device)
     films = _chosen_films(arguments, next(iter(measured.values())))
-    for folder in (arguments.out / "metrics", arguments.out / "figures"):
-        folder.mkdir(parents=True, exist_ok=True)
-    _write_summaries(measured, arguments.out / "metrics")
-    summaries = read_summaries(arguments.out / "metrics")
-    _write_pages(summaries, readme, arguments.out)
-    _write_figures(summaries, suite, arguments.out / "figures")
+    texts = _pages(summaries, readme, arguments.out) | _figures(summaries, suite, arguments.out / "figures")
     if arguments.pictures is not None:
-        arguments.pictures.mkdir(parents=True, exist_ok=True)
-        _write_pictures(list(_assessed(films, suite)), arguments.pictures)
+        texts |= _pictures(list(_assessed(films, suite)), arguments.pictures)
+    _write(measured, texts, arguments.out / "metrics")
     sys.stdout.write(f"{arguments.out / 'README.md'} and {arguments.out / 'paper.md'} are up to date\n")
     return 0
 
@@ -94,12 +89,13 @@ def run(arguments: argparse.Namespace) -> int:
 def _measured(arguments: argparse.Namespace) -> dict[Role, dict[str, Any]]:
     """The metrics, by what they are evidence of."""
     from mammoview.evaluation.evidence import role
+    from mammoview.evaluation.metrics_file import read_metrics
 
     if (arguments.pictures is None) != (arguments.films is None):
         raise BadSetting("--pictures and --films belong together: give both, or neither")
     found: dict[Role, dict[str, Any]] = {}
     for path in arguments.metrics:
-        metrics = _read(path)
+        metrics = read_metrics(path)
         if role(metrics) in found:
             raise BadSetting(
                 f"{path}: there is already another run of the kind {role(metrics)}; give one of each"
@@ -108,14 +104,13 @@ def _measured(arguments: argparse.Namespace) -> dict[Role, dict[str, Any]]:
     return found
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        metrics = None
-    if not isinstance(metrics, dict) or not {"dataset", "films", "patients"} <= metrics.keys():
-        raise BadSetting(f"{path} is no metrics.json: give a file that `python -m mammoview evaluate` wrote")
-    return metrics
+def _summaries(measured: Mapping[Role, dict[str, Any]], folder: Path) -> dict[Role, dict[str, Any]]:
+    """Of what was measured now, and of what the folder holds of other runs; in the order of the roles."""
+    from mammoview.evaluation.evidence import Role, read_summaries, summary
+
+    found = read_summaries(folder, without=measured.keys())
+    found |= {one: summary(metrics) for one, metrics in measured.items()}
+    return {one: found[one] for one in Role if one in found}
 
 
 def _readme(out: Path) -> str:
@@ -123,27 +118,36 @@ def _readme(out: Path) -> str:
     from mammoview.evaluation.evidence import BEGIN, END, marked
 
     path = out / "README.md"
-    text = path.read_text(encoding="utf-8") if path.exists() else PAGE.format(begin=BEGIN, end=END)
+    try:
+        text = path.read_text(encoding="utf-8") if path.exists() else PAGE.format(begin=BEGIN, end=END)
+    except UnicodeDecodeError as error:
+        raise BadSetting(f"{path} is no text in UTF-8: save it as one, or move it away") from error
     marked(text)
     return text
 
 
-def _write_summaries(measured: Mapping[Role, dict[str, Any]], folder: Path) -> None:
+def _write(measured: Mapping[Role, dict[str, Any]], texts: Mapping[Path, str], summaries: Path) -> None:
+    """Everything, each file whole."""
     from mammoview.evaluation.evidence import summary, write_summary
 
+    for folder in {summaries, *(path.parent for path in texts)}:
+        folder.mkdir(parents=True, exist_ok=True)
     for metrics in measured.values():
-        write_summary(summary(metrics), folder)
+        write_summary(summary(metrics), summaries)
+    for path, text in texts.items():
+        with written_aside(path) as draft:
+            draft.write_text(text, encoding="utf-8")
 
 
-def _write_pages(summaries: Mapping[Role, dict[str, Any]], readme: str, out: Path) -> None:
+def _pages(summaries: Mapping[Role, dict[str, Any]], readme: str, out: Path) -> dict[Path, str]:
     from mammoview.evaluation.evidence import Role, with_table
     from mammoview.evaluation.paper_tables import page
 
-    (out / "README.md").write_text(with_table(readme, summaries), encoding="utf-8")
-    (out / "paper.md").write_text(page(summaries.get(Role.VALIDATION, {})), encoding="utf-8")
+    validation = summaries.get(Role.VALIDATION, {})
+    return {out / "README.md": with_table(readme, summaries), out / "paper.md": page(validation)}
 
 
-def _write_figures(summaries: Mapping[Role, dict[str, Any]], suite: Suite, folder: Path) -> None:
+def _figures(summaries: Mapping[Role, dict[str, Any]], suite: Suite, folder: Path) -> dict[Path, str]:
     """The figures that hold no shared film: curves, layers, and pictures of the phantom."""
     from mammoview.evaluation import paper_figures
     from mammoview.evaluation.evidence import Role
@@ -152,11 +156,10 @@ def _write_figures(summaries: Mapping[Role, dict[str, Any]], suite: Suite, folde
     curves = paper_figures.roc(summaries.get(Role.VALIDATION, {}))
     if curves is not None:
         drawn[3] = curves
-    _write_drawn(drawn, folder)
-    _write_pictures(list(_phantoms(suite)), folder)
+    return _named(drawn, folder) | _pictures(list(_phantoms(suite)), folder)
 
 
-def _write_pictures(films: Sequence[Shown], folder: Path) -> None:
+def _pictures(films: Sequence[Shown], folder: Path) -> dict[Path, str]:
     """Figures 1, 4, 5 and 6."""
     from mammoview.evaluation import paper_figures
 
@@ -166,12 +169,11 @@ def _write_pictures(films: Sequence[Shown], folder: Path) -> None:
         5: paper_figures.patches(films),
         6: paper_figures.saliency(films),
     }
-    _write_drawn(pictures, folder)
+    return _named(pictures, folder)
 
 
-def _write_drawn(drawn: Mapping[int, str], folder: Path) -> None:
-    for place, svg in drawn.items():
-        (folder / f"figure-{place}.svg").write_text(svg, encoding="utf-8")
+def _named(drawn: Mapping[int, str], folder: Path) -> dict[Path, str]:
+    return {folder / f"figure-{place}.svg": svg for place, svg in drawn.items()}
 
 
 def _phantoms(suite: Suite) -> Iterator[Shown]:

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from mammoview.domain import Magnification
 from mammoview.evaluation import paper
 from mammoview.evaluation.evidence import label_of, tissue
-from mammoview.evaluation.report import at_operating_point, interval_text, value_text
+from mammoview.evaluation.report import at_operating_point, interval_text, percent_interval_text, value_text
 from mammoview.models.cards import tissue_name
 
 __all__ = ["page"]
@@ -128,9 +128,8 @@ def _total_error(found: Summary, magnification: Magnification) -> str:
     error = dict(tissue(found, "total error, balanced")).get(magnification)
     if error is None:
         return f"{NOT_MEASURED} | –"
-    value, low, high = (100 * error[key] for key in ("value", "low", "high"))
     counted = f"{error['n']} patches, {error['patients']} patients"
-    return f"{value:.1f} ({low:.1f} to {high:.1f}) | {counted}"
+    return f"{100 * error['value']:.1f} ({percent_interval_text(error)}) | {counted}"
 
 
 def _table_3(found: Summary) -> str:

@@ -21,12 +21,21 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import mammoview
+from mammoview.aside import written_aside
 from mammoview.domain import ModelCard
 from mammoview.evaluation import charts
 from mammoview.evaluation.charts import Interval
 from mammoview.overlays import RESEARCH_USE
 
-__all__ = ["Picture", "at_operating_point", "interval_text", "number", "value_text", "write_report"]
+__all__ = [
+    "Picture",
+    "at_operating_point",
+    "interval_text",
+    "number",
+    "percent_interval_text",
+    "value_text",
+    "write_report",
+]
 
 JPEG_QUALITY: Final = 85
 WHICH: Final = {
@@ -137,9 +146,9 @@ def write_report(
         has_film_auc=any("film AUC" in label for label in metrics.get("films_and_saliency") or {}),
         lesion_columns=LESION_COLUMNS,
     )
-    draft, path = out / "report.html.draft", out / "report.html"
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+    path = out / "report.html"
+    with written_aside(path) as draft:
+        draft.write_text(text, encoding="utf-8")
     return path
 
 
@@ -159,6 +168,12 @@ def interval_text(figure: Mapping[str, Any]) -> str:
     """The 95 % interval of a figure in words."""
     low, high, decimals = figure.get("low"), figure.get("high"), _decimals(figure)
     return "not defined" if low is None or high is None else f"{low:.{decimals}f} to {high:.{decimals}f}"
+
+
+def percent_interval_text(figure: Mapping[str, Any]) -> str:
+    """The 95 % interval of a share, in per cent with one decimal."""
+    low, high = figure["low"], figure["high"]
+    return "not defined" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
 
 
 def _decimals(figure: Mapping[str, Any]) -> int:

@@ -6,17 +6,21 @@ assessment or what it held before.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Final
 
+from mammoview.aside import made
 from mammoview.domain import Assessment, Mammogram
 from mammoview.export import assessment_json, layers_npz, overlay_png
 
 __all__ = ["FILES", "write"]
 
-FILES = ("assessment.json", "layers.npz", "overlay.png")
+FILES: Final = ("assessment.json", "layers.npz", "overlay.png")
+DRAFTS: Final = ".mammoview-drafts"
+"""A folder in the one that is written to: on the same file system, and found again after a kill."""
 
 
 def write(assessment: Assessment, mammogram: Mammogram, folder: Path) -> None:
@@ -35,7 +39,7 @@ def write(assessment: Assessment, mammogram: Mammogram, folder: Path) -> None:
     OSError
         If the files cannot be written; the folder is then as it was before.
     """
-    with _aside(folder) as drafts:
+    with made(folder), _drafts(folder) as drafts:
         assessment_json.write(assessment, mammogram, drafts / FILES[0])
         layers_npz.write(assessment, drafts / FILES[1])
         overlay_png.write(assessment, mammogram, drafts / FILES[2])
@@ -43,35 +47,34 @@ def write(assessment: Assessment, mammogram: Mammogram, folder: Path) -> None:
 
 
 @contextmanager
-def _aside(folder: Path) -> Iterator[Path]:
-    """A temporary folder on the same file system; it goes, whatever happens."""
-    beside = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    with TemporaryDirectory(prefix=".mammoview-", dir=beside) as drafts:
-        yield Path(drafts)
+def _drafts(folder: Path) -> Iterator[Path]:
+    """An empty folder for the drafts, without those of a process that was killed; it goes at the end."""
+    drafts = folder / DRAFTS
+    shutil.rmtree(drafts, ignore_errors=True)
+    drafts.mkdir()
+    try:
+        yield drafts
+    finally:
+        shutil.rmtree(drafts, ignore_errors=True)
 
 
 def _move_into_place(drafts: Path, folder: Path) -> None:
     """Replace the folder's files by the drafts: all of them, or none."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     before = drafts / "before"
     before.mkdir()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for name in FILES:
             if (folder / name).exists():
                 (folder / name).replace(before / name)
             (drafts / name).replace(folder / name)
     except BaseException:
-        _put_back(drafts, before, folder, missing)
+        _put_back(drafts, before, folder)
         raise
 
 
-def _put_back(drafts: Path, before: Path, folder: Path, missing: list[Path]) -> None:
+def _put_back(drafts: Path, before: Path, folder: Path) -> None:
     for name in FILES:
         if not (drafts / name).exists():
             (folder / name).unlink(missing_ok=True)
         if (before / name).exists():
             (before / name).replace(folder / name)
-    for path in missing:
-        if path.is_dir():
-            path.rmdir()

@@ -1,4 +1,8 @@
-"""Cards and tensors: a network arrives verified, complete and frozen, or not at all."""
+"""Cards and tensors: a network arrives verified, complete and frozen, or not at all.
+
+The digest on a card is that of the tensor file, and the file holds the card's architecture and inputs
+beside the tensors: neither can be edited alone, not even where the tensors would fit all the same.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,12 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from mammoview.aside import written_aside
 from mammoview.domain import Magnification, ModelCard
 from mammoview.errors import BadSetting, WeightsMismatch, WeightsMissing
 from mammoview.familiarity import Familiar, read_familiar
@@ -33,6 +38,7 @@ __all__ = [
     "read_card",
     "replace_tensors",
     "save_network",
+    "stamp_network",
     "tissue_name",
     "write_card",
 ]
@@ -43,6 +49,9 @@ HEATMAP_REDUCTION: Final = 8
 
 LARGEST: Final = 50_000_000
 """Weights of a network that a card may ask for."""
+
+STAMP: Final = "card"
+"""Under this name a tensor file holds what its card says of architecture and inputs."""
 
 Network = TissueClassifier | HeatmapNetwork
 
@@ -138,8 +147,26 @@ def load_network(name: str, folder: Path) -> tuple[Network, ModelCard]:
     WeightsMissing
         There is no such card or tensor file.
     WeightsMismatch
-        The file is not the one that the card describes, or does not fit its architecture.
+        The file is not the one that the card describes, does not fit its architecture, was written with
+        another architecture or other inputs than the card has, or does not say with which.
     """
+    card, path = _verified(name, folder)
+    stamped = _stamp_in(path)
+    if stamped is None:
+        raise WeightsMismatch(
+            f"{path.name} is of an earlier version, whose card can be edited unnoticed: if it was not, "
+            f"run `python -m mammoview stamp --weights {folder}`, else train again"
+        )
+    if stamped != _stamp_of(card):
+        raise WeightsMismatch(
+            f"the card of {name} {card.version} has another architecture or other inputs than {path.name} "
+            "was trained with: restore the card or train again"
+        )
+    return _freeze(_filled(card, path)), card
+
+
+def _verified(name: str, folder: Path) -> tuple[ModelCard, Path]:
+    """A card, and the tensor file that has its digest."""
     card = read_card(name, folder)
     path = folder / f"{name}.safetensors"
     if not path.is_file():
@@ -148,12 +175,32 @@ def load_network(name: str, folder: Path) -> tuple[Network, ModelCard]:
         )
     if _digest(path) != card.sha256:
         raise WeightsMismatch(f"{path.name} is not the file that the card of {name} {card.version} describes")
+    return card, path
+
+
+def _filled(card: ModelCard, path: Path) -> Network:
+    """The network that a card describes, with the tensors of a file."""
     network = _untrained(card)
     try:
         network.load_state_dict(load_file(path))
     except (RuntimeError, SafetensorError) as error:
         raise WeightsMismatch(f"{path.name} does not fit the architecture on its card") from error
-    return _freeze(network), card
+    return network
+
+
+def _stamp_of(card: ModelCard) -> str:
+    """What a card says of architecture and inputs, in one spelling."""
+    said = asdict(card)
+    return json.dumps({part: said[part] for part in ("architecture", "inputs")}, sort_keys=True)
+
+
+def _stamp_in(path: Path) -> str | None:
+    """The same as it was when the tensors were written; None in a file of before it was kept there."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return (file.metadata() or {}).get(STAMP)
+    except SafetensorError as error:
+        raise WeightsMismatch(f"{path.name} is no file of tensors: restore it or train again") from error
 
 
 def save_network(network: Network, card: ModelCard, folder: Path) -> ModelCard:
@@ -164,11 +211,11 @@ def save_network(network: Network, card: ModelCard, folder: Path) -> ModelCard:
 
 def _save(state: Mapping[str, Tensor], card: ModelCard, folder: Path) -> ModelCard:
     path = folder / f"{card.name}.safetensors"
-    draft = path.with_suffix(".draft")
-    save_file({k: v.detach().float().contiguous().cpu() for k, v in state.items()}, draft)
-    draft.chmod(0o644)  # the library makes it its owner's alone
-    card = replace(card, sha256=_digest(draft))
-    draft.replace(path)
+    with written_aside(path) as draft:
+        tensors = {k: v.detach().float().contiguous().cpu() for k, v in state.items()}
+        save_file(tensors, draft, metadata={STAMP: _stamp_of(card)})
+        draft.chmod(0o644)  # the library makes it its owner's alone
+        card = replace(card, sha256=_digest(draft))
     write_card(card, folder)
     return card
 
@@ -185,6 +232,31 @@ def replace_tensors(name: str, tensors: Mapping[str, Tensor], folder: Path) -> M
     _, card = load_network(name, folder)  # verifies it
     path = folder / f"{name}.safetensors"
     return _save({**load_file(path), **tensors}, replace(card, metrics={}), folder)
+
+
+def stamp_network(name: str, folder: Path) -> bool:
+    """Write what a card says of architecture and inputs into a tensor file of before it was kept there.
+
+    Tensors, figures and the rest of the card stay as they are; its digest is the new file's.
+
+    Returns
+    -------
+    bool
+        Whether that was needed; a network that can be loaded as it is is left alone.
+
+    Raises
+    ------
+    WeightsMissing, WeightsMismatch
+        The file is not the one that the card describes, does not fit its architecture, or was written
+        with another card.
+    """
+    card, path = _verified(name, folder)
+    if _stamp_in(path) is not None:
+        load_network(name, folder)
+        return False
+    _filled(card, path)
+    _save(load_file(path), card, folder)
+    return True
 
 
 def read_card(name: str, folder: Path) -> ModelCard:
@@ -213,9 +285,8 @@ def read_card(name: str, folder: Path) -> ModelCard:
 def write_card(card: ModelCard, folder: Path) -> None:
     """Write a card aside and move it into place."""
     path = folder / f"{card.name}.json"
-    draft = path.with_suffix(".json.draft")
-    draft.write_text(json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    draft.replace(path)
+    with written_aside(path) as draft:
+        draft.write_text(json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _untrained(card: ModelCard) -> Network:

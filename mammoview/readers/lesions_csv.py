@@ -6,7 +6,6 @@ Boxes and circles are not outlines: they come as rectangles and as polygons of 3
 from __future__ import annotations
 
 import csv
-import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +19,8 @@ import numpy as np
 from mammoview.domain import Film, Given, Laterality, LesionType, Mammogram, Outline, Pathology, View
 from mammoview.errors import UnreadableScan, UnusableDataset
 from mammoview.readers import raster
-from mammoview.readers.annotated import DIGITISED, AnnotatedFilm, kinds_of
+from mammoview.readers.annotated import DIGITISED, AnnotatedFilm, content_of, digest_of, kinds_of
+from mammoview.readers.guard import inside, shown
 from mammoview.readers.limits import LONGEST_EDGE, check_size, check_spacing
 
 __all__ = ["AnnotatedFilm", "open_dataset"]
@@ -46,22 +46,46 @@ def open_dataset(folder: Path) -> tuple[AnnotatedFilm, ...]:
     Raises
     ------
     UnusableDataset
-        The folder is laid out otherwise, its table is no csv file in UTF-8, or a row of it lacks a column
-        or holds what cannot be; the message names the table and the row.
+        The folder is laid out otherwise, its table is no csv file in UTF-8, or a row of it lacks a column,
+        holds what cannot be, names a picture outside images/, or gives one to a second patient; the
+        message names the table and the row.
     """
     table = folder / "lesions.csv"
     if not table.is_file() or not (folder / "images").is_dir():
         raise UnusableDataset(f"{folder}: expected a folder with images/ and lesions.csv")
     films: dict[str, list[dict[str, str]]] = defaultdict(list)
+    patients: dict[Path, str] = {}
     make: Callable[[Path, list[dict[str, str]]], AnnotatedFilm] = _cbis
     for number, row in _rows(table):
         make = _mias if "radius" in row else _cbis
         with _stating(f"{table}, row {number}"):
-            make(folder / "images" / row["image"], [row])  # so that what is wrong is told of its own row
+            path = folder / "images" / row["image"]
+            _check_within(path, folder / "images")
+            make(path, [row])  # so that what is wrong is told of its own row
+            _check_patient(path, row["patient_id"], patients)
             films[row["image"]].append(row)
     if not films:
         raise UnusableDataset(f"{table}: it names no film; give one row for each lesion")
-    return tuple(make(folder / "images" / name, lesions) for name, lesions in sorted(films.items()))
+    paths = {name: folder / "images" / name for name in sorted(films)}
+    return tuple(_of_this_picture(make(path, films[name]), path) for name, path in paths.items())
+
+
+def _check_within(path: Path, images: Path) -> None:
+    """Refuse a picture that lies outside `images` once its links are followed; `images` may be a link."""
+    if not inside(path, images):
+        raise ValueError(f"the picture {shown(path)} leads out of images/, where all pictures must lie")
+
+
+def _check_patient(path: Path, patient: str, patients: dict[Path, str]) -> None:
+    """Note whose picture it is; one of two patients could be on both sides of a split by patient."""
+    before = patients.setdefault(path.resolve(), patient)
+    if before != patient:
+        both = f"of {before[:40]!r} in a row above and of {patient[:40]!r} here"
+        raise ValueError(f"the picture {shown(path)} is {both}")
+
+
+def _of_this_picture(annotated: AnnotatedFilm, path: Path) -> AnnotatedFilm:
+    return replace(annotated, digest=digest_of(annotated.digest, content_of(path)))
 
 
 def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -174,13 +198,11 @@ def _annotated(
     def read() -> Mammogram:
         return replace(raster.read_film(path, given), outlines=outlines, facts=dict(facts))
 
-    said = hashlib.sha256(f"{patient} {given}".encode())
-    for outline in outlines:
-        said.update(outline.vertices.tobytes())
+    digest = digest_of(patient, given, [o.vertices.tobytes() for o in outlines])
     film = Film(path.stem, given.laterality, given.view, read)
     where = {"laterality": given.laterality or "", "view": given.view or ""}
     known = {name: str(value) for name, value in (where | dict(known_before)).items() if value}
-    return AnnotatedFilm(film, patient, normal, said.hexdigest(), known)
+    return AnnotatedFilm(film, patient, normal, digest, known)
 
 
 def _length(row: Mapping[str, str], column: str) -> float:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mammoview.domain import Magnification
 from mammoview.errors import Cancelled, UnusableDataset
+from mammoview.evaluation.command import number_of_processes
 
 if TYPE_CHECKING:
     from mammoview.evaluation.store import Prepared
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--steps", type=_from(1), help="batches, instead of the usual number")
     add("--seed", type=_from(0), default=0, help="of the first weights and of every draw")
     add("--patience", type=_from(1), help="validations without a better one before it stops early")
+    add("--workers", type=number_of_processes, default=1, metavar="N", help="processes that prepare films")
     add(
         "--band-limit-mm",
         type=_band_limit,
@@ -148,7 +150,7 @@ def _material(arguments: argparse.Namespace, team: Team) -> _Material:
     films = open_dataset(arguments.dataset)
     store = arguments.runs / f"films-{name}-{arguments.band_limit_mm:g}"
     if team.leads:
-        build(films, store, arguments.band_limit_mm)
+        build(films, store, arguments.band_limit_mm, arguments.workers)
     team.wait()
     kept = prepared_among(films, store)
     pairs = list(zip(kept, load((f.film.source for f in kept), store), strict=True))

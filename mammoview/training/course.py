@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -11,6 +12,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from mammoview.aside import written_aside
+from mammoview.errors import UnusableCheckpoint
 from mammoview.training.plan import Schedule
 
 __all__ = ["Course", "Part", "resume", "save"]
@@ -72,19 +75,33 @@ class Course:
 
 
 def resume(checkpoint: Path, parts: Mapping[str, Part]) -> Course:
-    """Bring parts and course back to where the checkpoint was written; a new course where there is none."""
+    """Bring parts and course back to where the checkpoint was written; a new course where there is none.
+
+    Raises
+    ------
+    UnusableCheckpoint
+        The file is cut or overwritten, or is of another network; the parts are then of no use.
+    """
     if not checkpoint.is_file():
         return Course()
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    for name, part in parts.items():
-        part.load_state_dict(saved[name])
-    return Course(**saved["course"])
+    content = io.BytesIO(checkpoint.read_bytes())  # whatever torch raises is then of the content
+    try:
+        saved = torch.load(content, map_location="cpu", weights_only=True)
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
+        return Course(**saved["course"])
+    except MemoryError:
+        raise
+    except Exception as error:  # torch and pickle raise almost anything on a damaged file
+        raise UnusableCheckpoint(
+            f"{checkpoint} is cut, damaged or of another network: delete it to train {checkpoint.stem} from "
+            "the start, or restore it from a copy to go on"
+        ) from error
 
 
 def save(checkpoint: Path, course: Course, parts: Mapping[str, Part]) -> None:
     """Write a checkpoint aside and move it into place, so that a kill leaves the one before."""
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    draft = checkpoint.with_suffix(".draft")
     state = {f.name: getattr(course, f.name) for f in fields(course)}
-    torch.save({"course": state, **{name: part.state_dict() for name, part in parts.items()}}, draft)
-    draft.replace(checkpoint)
+    with written_aside(checkpoint) as draft:
+        torch.save({"course": state, **{name: part.state_dict() for name, part in parts.items()}}, draft)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from mammoview.aside import written_aside
 from mammoview.evaluation.split import RULE, manifest_file
 from mammoview.evaluation.store import Prepared
 
@@ -46,10 +47,9 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write it aside and move it into place."""
-        draft = folder / f"{self.file}.draft"
         content = asdict(self) | {"digest": self.digest}
-        draft.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        draft.replace(folder / self.file)
+        with written_aside(folder / self.file) as draft:
+            draft.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def manifest_of(dataset: str, films: Sequence[Prepared], seed: int) -> Manifest:

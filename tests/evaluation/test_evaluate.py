@@ -15,6 +15,7 @@ from mammoview.backend.saliency import hot_pixels
 from mammoview.cli import main
 from mammoview.domain import Magnification, Settings
 from mammoview.evaluation.films import GRAD_CAM, HIRES_CAM, SALIENCY, UNIFORM, judge
+from mammoview.evaluation.metrics_file import read_metrics
 from mammoview.evaluation.split import in_validation, validation_half
 from mammoview.evaluation.workers import judge_all
 from mammoview.models import Suite, load_suite
@@ -125,6 +126,12 @@ def test_every_figure_names_its_unit_and_lies_within_its_interval(metrics):
             assert figure["low"] - 1e-6 <= figure["value"] <= figure["high"] + 1e-6
 
 
+def test_what_is_written_can_be_shown_beside_the_paper(metrics, tmp_path):
+    path = tmp_path / "metrics.json"
+    path.write_text(json.dumps(metrics), encoding="utf-8")
+    assert read_metrics(path) == metrics
+
+
 def test_several_processes_give_the_same_results_in_the_same_order(archive, suite):
     films, settings = open_dataset(archive)[3:6], Settings()
     alone = judge_all(films, [suite[0]] * 3, settings)
@@ -212,3 +219,19 @@ def test_a_number_of_workers_that_cannot_be_is_refused(tmp_path, capsys):
     sentence = capsys.readouterr().err
     assert "from 1 to 256" in sentence
     assert "mammoview evaluate --help" in sentence
+
+
+def test_films_are_prepared_by_as_many_processes_as_were_asked_for(
+    archive, suite, tmp_path, monkeypatch, capsys
+):
+    asked = []
+
+    def build(films, folder, band_limit_mm, workers):
+        asked.append(workers)
+        return ()
+
+    monkeypatch.setattr("mammoview.evaluation.store.build", build)
+    words = ["--films", "all", "--weights", str(suite[1]), "--runs", str(tmp_path), "--workers", "3"]
+    assert main(["evaluate", str(archive), "--out", str(tmp_path / "out"), *words]) == 2
+    assert asked == [3]
+    assert "none of its films can be prepared" in capsys.readouterr().err

@@ -268,15 +268,78 @@ def test_figures_and_tables_agree(written):
 
 
 @pytest.mark.parametrize(
-    ("content", "sentence"),
-    [("{}", "is no metrics.json"), ("not json", "is no metrics.json"), ("[1]", "is no metrics.json")],
+    "content",
+    [b"{}", b"not json", b"[1]", b"", b"[" * 100_000, b"\xff\xfe", json.dumps(metrics()).encode()[:-100]],
+    ids=["no section", "no json", "a list", "empty", "nested", "no text", "cut"],
 )
-def test_what_is_no_metrics_json_is_refused(tmp_path, capsys, content, sentence):
+def test_what_is_no_metrics_json_is_refused(tmp_path, capsys, content):
     path = tmp_path / "metrics.json"
-    path.write_text(content, encoding="utf-8")
+    path.write_bytes(content)
     assert main(["paper", "--metrics", str(path), "--out", str(tmp_path / "out")]) == 2
-    assert sentence in capsys.readouterr().err
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert f"{path} is no metrics.json" in sentence
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("dataset", 7),
+        ("films", "many"),
+        ("networks", []),
+        ("networks.tissue-0.5", "good"),
+        ("networks.tissue-0.5.tissue AUC, balanced", 0.98),
+        ("networks.tissue-0.5.tissue AUC, balanced.value", "0.98"),
+        ("networks.tissue-0.5.tissue AUC, balanced.low", float("nan")),
+        ("networks.tissue-0.5.tissue AUC, balanced.n", None),
+        ("films_and_saliency", "none"),
+        ("film_scores.best finding", [1]),
+        ("subgroups.view.CC", 1),
+        ("cards", {"tissue-0.5": {"version": "1"}}),
+        ("operating_points.tissue-0.5", None),
+        ("counts.patches.tissue-0.5", "446"),
+        ("curves", [1]),
+        ("curves.roc.tissue-0.5", {"false_positive_rate": [0, 1]}),
+        ("curves.roc.tissue-0.5.sensitivity", [0, 1]),
+        ("curves.error_by_threshold.tissue-0.5.threshold", ["low"]),
+        ("lesions", {}),
+        ("lesions.3", "film"),
+    ],
+)
+def test_metrics_of_another_shape_are_refused_with_the_place(tmp_path, capsys, place, value):
+    content = metrics()
+    at, names = content, re.findall(r"tissue-0\.5|[^.]+", place)
+    for name in names[:-1]:
+        at = at[name]
+    at[int(names[-1]) if isinstance(at, list) else names[-1]] = value
+    path = tmp_path / "metrics.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert main(["paper", "--metrics", str(path), "--out", str(tmp_path / "out")]) == 2
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert f"{path} is no metrics.json of this version: {names[0]}" in sentence
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_broken_summary_of_another_run_is_named_before_anything_is_written(tmp_path, capsys):
+    path, kept = tmp_path / "metrics.json", tmp_path / "out" / "metrics"
+    path.write_text(json.dumps(metrics()), encoding="utf-8")
+    kept.mkdir(parents=True)
+    (kept / f"{Role.MIAS}.json").write_text("{", encoding="utf-8")
+    assert main(["paper", "--metrics", str(path), "--out", str(tmp_path / "out")]) == 2
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert str(kept / f"{Role.MIAS}.json") in sentence
+    assert [each.name for each in kept.iterdir()] == [f"{Role.MIAS}.json"]
+    # One that this run writes anew does not matter.
+    (kept / f"{Role.MIAS}.json").rename(kept / f"{Role.VALIDATION}.json")
+    assert list(read_summaries(kept, without=[Role.VALIDATION])) == []
+
+
+def test_a_share_without_an_interval_is_shown_without_one():
+    measured = summary(metrics())
+    figures = measured["networks"][TISSUE[0]]
+    figures["total error, balanced"] |= {"low": None, "high": None}
+    assert cells(table({Role.VALIDATION: measured}), "total error")[3] == "×0.5: **5.0 %** (not defined)"
+    assert "5.0 (not defined)" in page(measured)
 
 
 def test_two_runs_of_one_kind_and_half_a_request_for_pictures_are_refused(tmp_path, capsys):

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
+from mammoview.cli import main
 from mammoview.domain import Magnification
 from mammoview.errors import BadSetting, WeightsMismatch, WeightsMissing
-from mammoview.models.cards import WEIGHTS, choose_device, load_network, load_suite, save_network, tissue_name
+from mammoview.models.cards import (
+    WEIGHTS,
+    choose_device,
+    load_network,
+    load_suite,
+    read_card,
+    replace_tensors,
+    save_network,
+    stamp_network,
+    tissue_name,
+    write_card,
+)
 from tests.networks import card, small_suite, tissue_classifier
 
 
@@ -35,25 +50,130 @@ def test_a_changed_file_is_refused(tmp_path):
         load_suite(tmp_path, "cpu")
 
 
-def test_a_card_of_another_architecture_is_refused(tmp_path):
+def edited(folder: Path, name: str, part: str, change: dict[str, object]) -> dict[str, object]:
+    """The content of a card after a part of it was changed, and nothing else."""
+    path = folder / f"{name}.json"
+    content = json.loads(path.read_text())
+    content[part] |= change
+    path.write_text(json.dumps(content))
+    return content
+
+
+def written_again(folder: Path, content: dict[str, object], **more: dict[str, str]) -> None:
+    """A tensor file as somebody else might write it, with its digest on the card."""
+    path = folder / f"{content['name']}.safetensors"
+    save_file(load_file(path), path, **more)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_suffix(".json").write_text(json.dumps(content | {"sha256": digest}))
+
+
+def forged(folder: Path, name: str, architecture: dict[str, object]) -> None:
+    """A network that says the same of its architecture on its card and in its file."""
+    content = edited(folder, name, "architecture", architecture)
+    said = {part: content[part] for part in ("architecture", "inputs")}
+    written_again(folder, content, metadata={"card": json.dumps(said, sort_keys=True)})
+
+
+def unstamped(folder: Path, name: str) -> Path:
+    """The network as earlier versions wrote it: nothing beside the tensors; its file."""
+    written_again(folder, edited(folder, name, "metrics", {"AUC": {"value": 0.9}}))
+    return folder / f"{name}.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "change"),
+    [
+        ("heatmap-baseline", "architecture", {"dilations": [2, 1]}),
+        ("heatmap-baseline", "inputs", {"mm_per_pixel": 0.2}),
+        ("tissue-0.5", "inputs", {"mean": 0.36}),
+        ("tissue-0.5", "inputs", {"std": 0.5}),
+        ("tissue-0.5", "inputs", {"patch": 117}),
+        ("tissue-0.5", "inputs", {"band_limit_mm": 0.1}),
+        ("tissue-0.5", "inputs", {"more": 1}),
+        ("tissue-0.5", "architecture", {"widths": [4, 6, 8]}),
+    ],
+)
+def test_a_card_that_was_edited_is_refused_even_where_the_tensors_fit(tmp_path, name, part, change):
     small_suite(tmp_path)
-    path = tmp_path / "tissue-0.5.json"
-    described = json.loads(path.read_text())
-    described["architecture"]["widths"] = [4, 6, 8]
-    path.write_text(json.dumps(described))
-    with pytest.raises(WeightsMismatch):
+    edited(tmp_path, name, part, change)
+    with pytest.raises(WeightsMismatch, match=f"the card of {name} 0 has another") as raised:
+        load_suite(tmp_path, "cpu")
+    assert "restore the card" in str(raised.value)
+
+
+def test_what_is_chosen_later_may_change_on_a_card(tmp_path):
+    suite = small_suite(tmp_path)
+    card = replace(suite.baseline_card, operating_point=0.25, metrics={"AUC": {"value": 0.9}})
+    write_card(card, tmp_path)
+    assert load_suite(tmp_path, "cpu").baseline_card == card
+
+
+def test_tensors_that_do_not_fit_the_architecture_are_refused(tmp_path):
+    small_suite(tmp_path)
+    forged(tmp_path, "tissue-0.5", {"widths": [4, 6, 8]})
+    with pytest.raises(WeightsMismatch, match="does not fit"):
         load_suite(tmp_path, "cpu")
 
 
 @pytest.mark.parametrize("widths", [[60_000, 60_000], [-4, 8], [1e999], "wide"])
 def test_a_card_that_asks_for_an_absurd_network_takes_no_memory(tmp_path, widths):
     small_suite(tmp_path)
-    path = tmp_path / "tissue-0.5.json"
-    described = json.loads(path.read_text())
-    described["architecture"]["widths"] = widths
-    path.write_text(json.dumps(described))
+    forged(tmp_path, "tissue-0.5", {"widths": widths})
     with pytest.raises(WeightsMismatch, match="can be built"):
         load_suite(tmp_path, "cpu")
+
+
+def test_replaced_tensors_come_with_a_card_that_fits_and_has_no_figures(tmp_path):
+    suite = small_suite(tmp_path)
+    name = suite.heatmap_card.name
+    write_card(replace(suite.heatmap_card, metrics={"AUC": {"value": 0.9}}), tmp_path)
+    replace_tensors(name, {"join.bias": torch.tensor([3.0])}, tmp_path)
+    network, card = load_network(name, tmp_path)
+    assert float(network.join.bias) == 3.0
+    assert card == replace(suite.heatmap_card, sha256=card.sha256, metrics={})
+    assert card.sha256 != suite.heatmap_card.sha256
+
+
+def test_an_older_file_is_refused_with_what_to_do_until_it_is_stamped(tmp_path, capsys):
+    small_suite(tmp_path)
+    path = unstamped(tmp_path, "tissue-0.5")
+    before, tensors = read_card("tissue-0.5", tmp_path), load_file(path)
+    with pytest.raises(WeightsMismatch, match=f"run `python -m mammoview stamp --weights {tmp_path}`"):
+        load_suite(tmp_path, "cpu")
+    assert main(["stamp", "--weights", str(tmp_path)]) == 0
+    assert "tissue-0.5 is bound to its card now" in capsys.readouterr().out
+    load_suite(tmp_path, "cpu")
+    after = read_card("tissue-0.5", tmp_path)
+    assert after == replace(before, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    assert after.metrics == {"AUC": {"value": 0.9}}
+    assert load_file(path).keys() == tensors.keys()
+    for key, tensor in load_file(path).items():
+        torch.testing.assert_close(tensor, tensors[key], rtol=0, atol=0)
+    files = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    assert main(["stamp", "--weights", str(tmp_path)]) == 0
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == files
+
+
+def test_what_is_not_as_it_was_saved_is_never_stamped(tmp_path, capsys):
+    small_suite(tmp_path)
+    path = unstamped(tmp_path, "tissue-0.5")
+    path.write_bytes(path.read_bytes()[:-1] + b"\1")
+    edited(tmp_path, "heatmap-baseline", "architecture", {"dilations": [2, 1]})
+    unstamped(tmp_path, "tissue-0.33")
+    edited(tmp_path, "tissue-0.33", "architecture", {"widths": [4, 6, 8]})
+    files = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    for name, sentence in (
+        ("tissue-0.5", "not the file"),
+        ("heatmap-baseline", "another architecture"),
+        ("tissue-0.33", "does not fit"),
+    ):
+        with pytest.raises(WeightsMismatch, match=sentence):
+            stamp_network(name, tmp_path)
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == files
+    (tmp_path / "empty").mkdir()
+    assert main(["stamp", "--weights", str(tmp_path / "empty")]) == 2
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert "name a folder of networks" in sentence
 
 
 @pytest.mark.parametrize("name", ["tissue-0.25.json", "tissue-0.25.safetensors"])
@@ -70,7 +190,7 @@ def test_bytes_that_are_no_tensors_are_refused_even_with_their_own_digest(tmp_pa
     path.write_bytes(b"\x07" * 500)
     content = json.loads(described.read_text()) | {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     described.write_text(json.dumps(content))
-    with pytest.raises(WeightsMismatch, match="does not fit"):
+    with pytest.raises(WeightsMismatch, match="no file of tensors"):
         load_suite(tmp_path, "cpu")
 
 

@@ -80,6 +80,42 @@ def test_what_no_film_can_have_is_refused(folder: Path, column: str, value: str)
         open_dataset(written(folder, CBIS, {**CBIS, column: value}))
 
 
+@pytest.mark.parametrize(
+    "name", ["../outside.png", "{outside}", "deep/../../outside.png", "link.png", "a\0b.png"]
+)
+@pytest.mark.parametrize("usual", [CBIS, MIAS])
+def test_a_picture_outside_images_is_refused(folder: Path, usual: dict[str, str], name: str) -> None:
+    outside = folder / "outside.png"
+    outside.write_bytes(b"of somebody else")
+    (folder / "images" / "deep").mkdir()
+    (folder / "images" / "link.png").symlink_to(outside)
+    row = {**usual, "image": name.format(outside=outside)}
+    with pytest.raises(UnusableDataset, match=r"row 3: .*leads out of images/") as raised:
+        open_dataset(written(folder, usual, row))
+    assert "\n" not in str(raised.value)
+
+
+def test_pictures_may_lie_in_folders_of_images_and_images_may_be_a_link(folder: Path) -> None:
+    (folder / "images").rmdir()
+    (folder / "kept" / "deep").mkdir(parents=True)
+    (folder / "images").symlink_to(folder / "kept")
+    (folder / "kept" / "b.png").symlink_to(folder / "kept" / "deep" / "a.png")
+    rows = [{**MIAS, "image": name} for name in ("deep/a.png", "b.png")]
+    assert [film.film.source for film in open_dataset(written(folder, *rows))] == ["b", "a"]
+
+
+@pytest.mark.parametrize("usual", [CBIS, MIAS])
+@pytest.mark.parametrize("again", ["{image}", "./{image}", "link.png"])
+def test_a_picture_of_two_patients_is_refused(folder: Path, usual: dict[str, str], again: str) -> None:
+    (folder / "images" / "link.png").symlink_to(folder / "images" / usual["image"])
+    row = {**usual, "patient_id": "somebody else", "image": again.format(image=usual["image"])}
+    with pytest.raises(UnusableDataset, match=r"row 4: ") as raised:
+        open_dataset(written(folder, usual, usual, row))
+    for words in (Path(row["image"]).name, repr(usual["patient_id"]), "'somebody else'"):
+        assert words in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
 def test_a_short_row_is_refused(folder: Path) -> None:
     written(folder, CBIS)
     with (folder / "lesions.csv").open("a") as table:

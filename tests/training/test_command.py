@@ -157,7 +157,7 @@ def trained_on_ddsm(ddsm_tree, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("out") / "weights"
     kept = ["--out", str(out), "--runs", str(tmp_path_factory.mktemp("runs"))]
     words = ["train", "tissue", str(ddsm_tree), "--magnification", "0.25", "--small", "--steps", "1"]
-    assert main([*words, *kept]) == 0
+    assert main([*words, *kept, "--workers", "2"]) == 0
     return out
 
 
@@ -214,6 +214,13 @@ def test_a_number_out_of_range_is_refused(archive, words, capsys):
     assert main(["train", "tissue", str(archive), *words]) == 2
     (sentence,) = capsys.readouterr().err.splitlines()
     assert "is not a whole number from" in sentence
+
+
+@pytest.mark.parametrize("number", ["0", "257", "two"])
+def test_a_number_of_workers_that_cannot_be_is_refused(archive, number, capsys):
+    assert main(["train", "tissue", str(archive), "--workers", number]) == 2
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert "is not a number of processes from 1 to 256" in sentence
 
 
 @pytest.mark.parametrize("network", ["tissue", "heatmap"])

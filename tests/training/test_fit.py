@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from mammoview.errors import Cancelled
+from mammoview.errors import Cancelled, UnusableCheckpoint
 from mammoview.training.fit import Schedule, fit
 from tests.training import tiny
 
@@ -67,6 +67,41 @@ def test_a_run_killed_midway_resumes_to_the_same_weights(tmp_path):
     whole, undisturbed = tiny.train(tmp_path / "whole", steps)
     assert_same(resumed, whole)
     assert history == undisturbed
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: whole[:-1],
+        lambda _: b"",
+        lambda whole: bytes(len(whole)),
+        lambda _: b"PK\3\4 and no archive",
+    ],
+    ids=["half", "last byte", "empty", "zeros", "no archive"],
+)
+def test_a_broken_checkpoint_is_refused_with_what_to_do(tmp_path, harm):
+    checkpoint = tmp_path / "part.pt"
+    fit(network(), loss, score, Schedule(2, every=1), checkpoint)
+    checkpoint.write_bytes(harm(checkpoint.read_bytes()))
+    broken = checkpoint.read_bytes()
+    with pytest.raises(UnusableCheckpoint, match=f"{checkpoint} is cut.*delete it.*or restore it") as raised:
+        fit(network(), loss, score, Schedule(4, every=1), checkpoint)
+    assert "\n" not in str(raised.value)
+    assert checkpoint.read_bytes() == broken
+
+
+@pytest.mark.parametrize("content", [{}, {"course": {}}, [1], {"other": 1}])
+def test_a_checkpoint_of_something_else_is_refused(tmp_path, content):
+    torch.save(content, tmp_path / "part.pt")
+    with pytest.raises(UnusableCheckpoint):
+        fit(network(), loss, score, Schedule(4, every=1), tmp_path / "part.pt")
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+    fit(nn.Linear(3, 1), loss, score, Schedule(2, every=1), tmp_path / "part.pt")
+    with pytest.raises(UnusableCheckpoint, match="of another network"):
+        fit(network(), loss, score, Schedule(4, every=1), tmp_path / "part.pt")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
