@@ -8,12 +8,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from skimage.measure import points_in_poly
 
 from mammoview.backend import assess
 from mammoview.backend.findings import find
-from mammoview.domain import Drawn, Heatmap, Laterality, LesionType, Magnification, Mammogram, Settings, View
+from mammoview.domain import (
+    Drawn,
+    Finding,
+    Heatmap,
+    Laterality,
+    LesionType,
+    Magnification,
+    Mammogram,
+    Settings,
+    View,
+)
 from mammoview.errors import Cancelled
 from mammoview.geometry import Frame
 from mammoview.models import load_suite
@@ -179,6 +191,67 @@ def test_a_plateau_of_heat_is_one_finding():
     heat = np.zeros((8, 12))
     heat[1:7, 1:11] = 0.75
     assert len(find(heatmap(heat))) == 1
+
+
+def rasterised(found: Finding, shape: tuple[int, int]) -> np.ndarray:
+    """The inside of a finding's outline, ten samples along a cell."""
+    cells = heatmap(np.zeros(shape)).frame.from_scan(found.outline.vertices)
+    fine = np.stack(np.mgrid[: shape[0] * 10, : shape[1] * 10], axis=-1).reshape(-1, 2)
+    inside = points_in_poly(
+        (fine + np.array([0.503, 0.517])) / 10 - 0.5, cells
+    )  # on no line half way between cells
+    return inside.reshape(shape[0] * 10, shape[1] * 10)
+
+
+def test_outlines_of_touching_findings_meet_half_way_and_do_not_overlap():
+    heat = np.zeros((9, 13))
+    heat[3:6, 2:11] = 0.8, 0.9, 0.8, 0.7, 0.6, 0.65, 0.75, 0.85, 0.8
+    right, left = sorted(find(heatmap(heat)), key=lambda f: -f.centre[1])
+    assert not (rasterised(left, heat.shape) & rasterised(right, heat.shape)).any()
+    edges = 64 * np.array([6, 7]) - 0.5  # of the coolest column, which is of the one or of the other
+    meet = left.outline.vertices[:, 1].max()
+    assert np.isclose(edges, meet).any()
+    assert_allclose(right.outline.vertices[:, 1].min(), meet)
+
+
+def test_findings_of_unequal_height_share_the_way_between_them_evenly():
+    """Each reaches down to half its own height, so that one ends sooner than the other."""
+    heat = np.zeros((7, 12))
+    heat[3, 2:9] = 0.9, 0.7, 0.5, 0.46, 0.5, 0.6, 0.5
+    strong, faint = find(heatmap(heat, 0.2))
+    assert (strong.score, faint.score) == pytest.approx((0.9, 0.6))
+    assert not (rasterised(strong, heat.shape) & rasterised(faint, heat.shape)).any()
+    assert_allclose(strong.outline.vertices[:, 1].max(), faint.outline.vertices[:, 1].min())
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 14), st.integers(1, 14), st.floats(0.3, 1), st.floats(1, 3)),
+        min_size=2,
+        max_size=5,
+    ),
+    st.floats(0.05, 0.5),
+)
+def test_no_outline_overlaps_another_and_each_holds_its_own_peak(bumps, level):
+    y, x = np.mgrid[:16, :16]
+    heat = np.max([p * np.exp(-(np.hypot(y - r, x - c) ** 2) / (2 * s**2)) for r, c, p, s in bumps], axis=0)
+    laid = heatmap(heat, level)
+    found = find(laid)
+    insides = [rasterised(f, heat.shape) for f in found]
+    assert np.sum(insides, axis=0, dtype=int).max(initial=0) <= 1
+    for one in found:
+        peaks = laid.frame.to_scan(np.argwhere(laid.heat == np.float32(one.score)))
+        assert points_in_poly(peaks, one.outline.vertices).any()
+
+
+def test_cells_that_meet_at_a_corner_only_are_not_one_finding():
+    heat = np.zeros((8, 8))
+    heat[2, 2] = 0.9
+    heat[3:6, 3:6] = 0.6
+    strongest = find(heatmap(heat))[0]
+    assert strongest.area_mm2 == pytest.approx(3.2**2)
+    assert points_in_poly([strongest.centre], strongest.outline.vertices)[0]
 
 
 def test_regions_that_touch_the_border_of_the_field_are_closed():
