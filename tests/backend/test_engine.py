@@ -29,6 +29,8 @@ from mammoview.domain import (
 from mammoview.errors import Cancelled
 from mammoview.geometry import Frame
 from mammoview.models import load_suite
+from mammoview.models.cards import HEATMAP_REDUCTION
+from mammoview.prepare import breast_cells, magnify, prepare
 from mammoview.readers import read
 from tests.networks import small_suite
 
@@ -83,6 +85,26 @@ def test_a_mirrored_film_gives_the_mirrored_assessment(suite, film):
         assert_allclose(centres[0][..., 1], width - 1 - centres[1][..., 1], atol=1e-6)
         assert_allclose(centres[0][..., 0], centres[1][..., 0], atol=1e-6)
     assert_allclose(one.findings[0].centre[1], width - 1 - other.findings[0].centre[1], atol=1e-3)
+
+
+def test_a_heatmap_network_sees_no_sharper_a_film_than_its_own_card_says(suite, film):
+    """The film has a sample every 0.2 mm; the networks learnt on films with one every 0.6 and 1.0 mm."""
+    cards = [
+        replace(card, inputs={**card.inputs, "band_limit_mm": limit})
+        for card, limit in ((suite.baseline_card, 0.6), (suite.heatmap_card, 1.0))
+    ]
+    seen = []
+    hooks = [
+        network.register_forward_pre_hook(lambda _, given: seen.append(given[0][0, 0].numpy()))
+        for network in (suite.baseline, suite.heatmap)
+    ]
+    assess(film, replace(suite, baseline_card=cards[0], heatmap_card=cards[1]))
+    for hook in hooks:
+        hook.remove()
+    as_it_is, *smoothed = (magnify(prepare(film), HEATMAP_REDUCTION, limit)[0] for limit in (0.0, 0.6, 1.0))
+    for found, wanted in zip(seen, smoothed, strict=True):
+        assert_array_equal(found, wanted)
+        assert np.abs(found - as_it_is).max() > 0.02
 
 
 def test_nothing_hot_leaves_no_saliency_and_no_finding(suite, film):
@@ -270,7 +292,6 @@ def test_what_joins_at_training_is_what_joins_at_assessment(suite, film, tmp_pat
     """The store of prepared films and the engine bring the same local results to the same cells."""
     from mammoview.evaluation.heat import heat_logits, local_logits
     from mammoview.evaluation.store import Prepared
-    from mammoview.prepare import breast_cells, magnify, prepare
 
     field = prepare(film)
     band_limit = suite.heatmap_card.band_limit_mm
