@@ -22,6 +22,7 @@ from mammoview.domain import (
     Heatmap,
     Magnification,
     Mammogram,
+    ModelCard,
     Progress,
     Saliency,
     Settings,
@@ -90,8 +91,8 @@ def assess(
     progress(0.65, "drawing the heatmap")
     with _timed(timings, "heatmap"):
         local = _local(field, scales)
-        baseline = _heatmap(field, suite.baseline, suite.baseline_card.operating_point, local, settings)
-        heatmap = _heatmap(field, suite.heatmap, suite.heatmap_card.operating_point, local, settings)
+        baseline = _heatmap(field, suite.baseline, suite.baseline_card, local, settings)
+        heatmap = _heatmap(field, suite.heatmap, suite.heatmap_card, local, settings)
     saliency = {}
     for number, magnification in enumerate(Magnification):
         with _timed(timings, f"saliency {magnification.key}"):
@@ -151,16 +152,16 @@ def _local(field: Field, scales: Mapping[Magnification, _Scale]) -> NDArray[np.f
 
 
 def _heatmap(
-    field: Field, network: HeatmapNetwork, level: float, local: NDArray[np.float32], settings: Settings
+    field: Field, network: HeatmapNetwork, card: ModelCard, local: NDArray[np.float32], settings: Settings
 ) -> Heatmap:
-    image, _ = magnify(field, HEATMAP_REDUCTION, 0.0)
+    image, _ = magnify(field, HEATMAP_REDUCTION, card.band_limit_mm)
     device = next(network.parameters()).device
     with torch.inference_mode():
         tensor = torch.from_numpy(image)[None, None].to(device).contiguous(memory_format=torch.channels_last)
         tissue = torch.from_numpy(local)[None].to(device)
         heat = network(tensor, tissue).float().sigmoid()[0, 0].cpu().numpy()
-    chosen = level if settings.heat_level is None else settings.heat_level
-    return Heatmap(heat, chosen, field.frame.magnified(1 / CELL), network.local_results)
+    level = card.operating_point if settings.heat_level is None else settings.heat_level
+    return Heatmap(heat, level, field.frame.magnified(1 / CELL), network.local_results)
 
 
 def _saliency(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-__all__ = ["BINS", "Reliability", "expected_calibration_error", "platt", "reliability"]
+__all__ = ["BINS", "Reliability", "calibration_gaps", "platt", "reliability"]
 
 BINS: Final = 15
 """Of equal width over [0, 1], as Guo et al., ICML 2017 (decision 0035)."""
@@ -36,7 +36,7 @@ class Reliability:
 
 def reliability(labels: NDArray[np.int64], scores: NDArray[np.float64], bins: int = BINS) -> Reliability:
     """The reliability curve of labels (N,) 0 or 1 and scores (N,) in [0, 1], in bins of equal width."""
-    place = np.minimum((scores * bins).astype(int), bins - 1)
+    place = _place(scores, bins)
     n = np.bincount(place, minlength=bins)
     held = n > 0
     suspicion, frequency = (
@@ -45,15 +45,22 @@ def reliability(labels: NDArray[np.int64], scores: NDArray[np.float64], bins: in
     return Reliability(suspicion, frequency, n[held])
 
 
-def expected_calibration_error(
+def calibration_gaps(
     labels: NDArray[np.int64], scores: NDArray[np.float64], bins: int = BINS
-) -> float:
-    """Mean distance of frequency and suspicion over the bins, weighted by their patches (Guo et al. 2017)."""
-    curve = reliability(labels, scores, bins)
-    return float(np.average(np.abs(curve.frequency - curve.suspicion), weights=curve.n))
+) -> NDArray[np.float64]:
+    """Frequency less suspicion in each bin, times the bin's share of the patches, (bins,); 0 if empty.
+
+    Their absolute values add up to the expected calibration error (Guo et al. 2017).
+    """
+    return np.bincount(_place(scores, bins), labels - scores, minlength=bins) / len(labels)
 
 
 def platt(labels: NDArray[np.int64], margin: NDArray[np.float64]) -> tuple[float, float]:
     """Slope and offset that turn logits (N,) into those of the labels' probabilities (Platt 1999)."""
     fitted = LogisticRegression(C=np.inf).fit(margin[:, None], labels)
     return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+
+
+def _place(scores: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
+    """In which bin each score is, (N,)."""
+    return np.minimum((scores * bins).astype(np.int64), bins - 1)

@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     UnusableDataset
         The folder is not a dataset, or holds no film of the wanted patients.
     """
-    from mammoview.evaluation.join import cross_fitted, examples_of
+    from mammoview.evaluation.join import examples_of
     from mammoview.models.cards import WEIGHTS, load_suite
 
     folder = arguments.weights or WEIGHTS
@@ -80,15 +80,16 @@ def run(arguments: argparse.Namespace) -> int:
     with made(arguments.out):  # before the long work rather than after it
         kept, prepared = _prepared(films, arguments, suite)
         crosswise = arguments.choose or _fitted_on(arguments, folder)
-        patches = _scored(suite, prepared, crosswise)
+        with_places = _with_places(kept, prepared, arguments)
+        patches = _scored(suite, with_places, crosswise)
         figures = _tissue(suite, patches)
-        examples = examples_of(suite, prepared if crosswise else ())
+        examples = examples_of(suite, with_places if crosswise else ())
         if arguments.choose:
             _choose(suite, examples, patches, folder)
             suite = load_suite(folder, arguments.device)
-        suites = cross_fitted(suite, examples) if crosswise else [suite] * len(kept)
+        suites = _suites(suite, examples, kept) if crosswise else [suite] * len(kept)
         judged = _whole_films(suites, kept, arguments)
-        metrics = _metrics(suite, prepared, patches, judged, figures, arguments)
+        metrics = _metrics(suite, with_places, patches, judged, figures, arguments)
         metrics["counts"]["films left out, as they cannot be prepared"] = len(films) - len(kept)
         _write(metrics, arguments.out / "metrics.json")
         _report(metrics, suite, kept, judged, arguments)
@@ -135,6 +136,20 @@ def _prepared(
             f"{arguments.dataset}: none of its films can be prepared; see the warnings above"
         )
     return kept, load((f.film.source for f in kept), store)
+
+
+def _with_places(
+    films: Sequence[AnnotatedFilm], prepared: Sequence[Prepared], arguments: argparse.Namespace
+) -> list[Prepared]:
+    """The films without those whose lesions are marked nowhere: a patch of theirs is no negative."""
+    from mammoview.evaluation.places import placed
+
+    found = [one for _, one in placed(films, prepared)]
+    if not found:
+        raise UnusableDataset(
+            f"{arguments.dataset}: all its films have lesions that are marked nowhere; give some outlines"
+        )
+    return found
 
 
 def _scored(
@@ -188,6 +203,20 @@ def _choose(
         )
     }
     _write_points(_thresholds(suite, patches) | levels, folder)
+
+
+def _suites(suite: Suite, examples: JoinExamples, films: Sequence[AnnotatedFilm]) -> list[Suite]:
+    """For each film a suite whose join was fitted to examples of other patients than the film's.
+
+    A film that is no example itself has that of its quarter of the patients. Where no example is of
+    that quarter, the suite as it is was fitted to none of its patients either.
+    """
+    from mammoview.evaluation.join import cross_fitted
+    from mammoview.evaluation.split import validation_quarter
+
+    quarters = map(validation_quarter, examples.patients)
+    fitted = dict(zip(quarters, cross_fitted(suite, examples), strict=True))
+    return [fitted.get(validation_quarter(film.patient), suite) for film in films]
 
 
 def _whole_films(
@@ -278,8 +307,11 @@ def _counts(
     return {
         "films with lesions": sum(bool(f.lesions) for f in judged),
         "normal films": sum(f.normal for f in judged),
-        "films neither normal nor with a place of their lesion": sum(
-            not f.normal and not f.lesions for f in judged
+        "films with lesions that are marked nowhere, which count for the film AUC only": sum(
+            f.marked_nowhere for f in judged
+        ),
+        "films without lesions of patients who have some": sum(
+            not (f.normal or f.lesions or f.marked_nowhere) for f in judged
         ),
         "lesions": sum(len(f.lesions) for f in judged),
         "findings": sum(f.findings for f in judged),

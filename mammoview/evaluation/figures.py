@@ -26,6 +26,7 @@ __all__ = [
     "mean_of",
     "warning_counts",
     "with_lesions",
+    "with_places",
 ]
 
 FALSE_PER_FILM: Final = (0.5, 0.9, 3.0)
@@ -43,13 +44,22 @@ def with_lesions(films: Sequence[Judged]) -> list[Judged]:
     return [film for film in films if film.lesions]
 
 
+def with_places(films: Sequence[Judged]) -> list[Judged]:
+    """The films on which every place is known to hold a lesion or none, as far as anything is stated."""
+    return [film for film in films if not film.marked_nowhere]
+
+
 def film_figures(films: Sequence[Judged]) -> dict[str, Figure]:
-    """Heatmap errors, sensitivities of the findings and, where there are normal films, the film AUC."""
+    """Heatmap errors, sensitivities of the findings and, where there are normal films, the film AUC.
+
+    A film whose lesions are marked nowhere takes part in the film AUC only.
+    """
+    placed = with_places(films)
     figures = {
-        "heatmap MSE, baseline": mean_of(films, lambda f: f.squared_errors[0]),
-        "heatmap MSE, with local results": mean_of(films, lambda f: f.squared_errors[1]),
+        "heatmap MSE, baseline": mean_of(placed, lambda f: f.squared_errors[0]),
+        "heatmap MSE, with local results": mean_of(placed, lambda f: f.squared_errors[1]),
         "heatmap MSE, local results minus baseline": mean_of(
-            films, lambda f: f.squared_errors[1] - f.squared_errors[0]
+            placed, lambda f: f.squared_errors[1] - f.squared_errors[0]
         ),
     }
     figures |= _sensitivities(films)
@@ -79,10 +89,14 @@ def film_score_figures(films: Sequence[Judged]) -> dict[str, dict[str, Figure]]:
 
 
 def lattice_figure(films: Sequence[Judged], magnification: Magnification) -> Figure:
-    """AUC of cells at lesions against all lattice cells inside the breast that touch no annotation."""
-    cells = [f.cells[magnification] for f in films]
+    """AUC of cells at lesions against all lattice cells inside the breast that touch no annotation.
+
+    Without films whose lesions are marked nowhere: any of their cells may lie on one.
+    """
+    placed = with_places(films)
+    cells = [f.cells[magnification] for f in placed]
     counted = sum(len(c.positive) + len(c.negative) for c in cells)
-    return clustered(area_over(cells), [f.patient for f in films], "lattice cells", n=counted)
+    return clustered(area_over(cells), [f.patient for f in placed], "lattice cells", n=counted)
 
 
 def warning_counts(films: Sequence[Judged]) -> dict[str, int]:

@@ -32,6 +32,7 @@ from mammoview.evaluation.froc import HIT_RULES, FilmMarks, mark
 from mammoview.evaluation.gradcam import added_up, grad_cam, hires_cam
 from mammoview.evaluation.heat import heat_target
 from mammoview.evaluation.lattice import Cells, sorted_cells
+from mammoview.evaluation.places import marked_nowhere
 from mammoview.geometry import Frame
 from mammoview.models.cards import Suite
 from mammoview.models.tissue import TissueClassifier
@@ -118,6 +119,11 @@ class Judged:
     cells: Mapping[Magnification, Cells]
     findings: int
     warnings: tuple[str, ...]
+
+    @property
+    def marked_nowhere(self) -> bool:
+        """Whether it is stated to have lesions and none is drawn: which places are free is not known."""
+        return marked_nowhere(self.kinds, self.lesions)
 
 
 def judge(annotated: AnnotatedFilm, suite: Suite, settings: Settings) -> Judged:

@@ -14,7 +14,7 @@ import numpy as np
 
 from mammoview.domain import Magnification
 from mammoview.evaluation.bootstrap import Figure, clustered
-from mammoview.evaluation.figures import mean_of, with_lesions
+from mammoview.evaluation.figures import mean_of, with_lesions, with_places
 from mammoview.evaluation.films import SALIENCY, Judged, Lesion
 from mammoview.evaluation.froc import sweep
 from mammoview.evaluation.lattice import Cells, area_over
@@ -56,11 +56,15 @@ def subgroup_figures(films: Sequence[Judged]) -> dict[str, dict[str, dict[str, F
 
 
 def _part(films: Sequence[Judged], kind: str, name: str) -> list[Judged]:
-    """Whole films where films are told apart; else every film, with only the lesions that are meant."""
+    """Whole films where films are told apart; else every film, with only the lesions that are meant.
+
+    Films whose lesions are marked nowhere are in neither.
+    """
     if kind in OF_FILMS:
         return [f for f in films if f.lesions and str(OF_FILMS[kind](f, f.lesions[0])) == name]
     key = OF_LESIONS[kind]
-    return [_only(f, [i for i, x in enumerate(f.lesions) if str(key(f, x)) == name]) for f in films]
+    placed = with_places(films)
+    return [_only(f, [i for i, x in enumerate(f.lesions) if str(key(f, x)) == name]) for f in placed]
 
 
 def _only(film: Judged, numbers: list[int]) -> Judged:

@@ -15,8 +15,8 @@ from sklearn.metrics import roc_curve
 
 from mammoview.domain import Magnification
 from mammoview.errors import UnusableDataset
-from mammoview.evaluation.bootstrap import Figure, clustered
-from mammoview.evaluation.calibration import expected_calibration_error, platt, reliability
+from mammoview.evaluation.bootstrap import Figure, clustered, clustered_distance
+from mammoview.evaluation.calibration import calibration_gaps, platt, reliability
 from mammoview.evaluation.patches import HeldOut, held_out_patches
 from mammoview.evaluation.split import validation_half
 from mammoview.evaluation.store import Prepared
@@ -177,17 +177,18 @@ def tissue_figures(scored: ScoredPatches) -> dict[str, Figure]:
     probability = scored.probability
     half = np.array([validation_half(p) for p in patients])
     wrong = (scores >= cross_fitted_thresholds(labels, scores, half)) != (labels == 1)
-    statistics = {
-        "tissue AUC, balanced": lambda i: area_under_curve(labels[i], scores[i]),
-        "total error, balanced": lambda i: float(wrong[i].mean()),
-        "expected calibration error, balanced": lambda i: expected_calibration_error(
-            labels[i], probability[i]
+    return {
+        "tissue AUC, balanced": clustered(
+            lambda i: area_under_curve(labels[i], scores[i]), patients, "patches"
         ),
-        "Brier score, balanced": lambda i: float(((probability[i] - labels[i]) ** 2).mean()),
+        "total error, balanced": clustered(lambda i: float(wrong[i].mean()), patients, "patches"),
+        "expected calibration error, balanced": clustered_distance(
+            lambda i: calibration_gaps(labels[i], probability[i]), patients, "patches"
+        ),
+        "Brier score, balanced": clustered(
+            lambda i: float(((probability[i] - labels[i]) ** 2).mean()), patients, "patches"
+        ),
     }
-    figures = {label: clustered(value, patients, "patches") for label, value in statistics.items()}
-    name = "expected calibration error, balanced"
-    return figures | {name: figures[name].reflected()}
 
 
 def tissue_curves(scored: ScoredPatches) -> dict[str, dict[str, Any]]:

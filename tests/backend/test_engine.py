@@ -8,15 +8,29 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from skimage.measure import points_in_poly
 
 from mammoview.backend import assess
 from mammoview.backend.findings import find
-from mammoview.domain import Drawn, Heatmap, Laterality, LesionType, Magnification, Mammogram, Settings, View
+from mammoview.domain import (
+    Drawn,
+    Finding,
+    Heatmap,
+    Laterality,
+    LesionType,
+    Magnification,
+    Mammogram,
+    Settings,
+    View,
+)
 from mammoview.errors import Cancelled
 from mammoview.geometry import Frame
 from mammoview.models import load_suite
+from mammoview.models.cards import HEATMAP_REDUCTION
+from mammoview.prepare import breast_cells, magnify, prepare
 from mammoview.readers import read
 from tests.networks import small_suite
 
@@ -71,6 +85,26 @@ def test_a_mirrored_film_gives_the_mirrored_assessment(suite, film):
         assert_allclose(centres[0][..., 1], width - 1 - centres[1][..., 1], atol=1e-6)
         assert_allclose(centres[0][..., 0], centres[1][..., 0], atol=1e-6)
     assert_allclose(one.findings[0].centre[1], width - 1 - other.findings[0].centre[1], atol=1e-3)
+
+
+def test_a_heatmap_network_sees_no_sharper_a_film_than_its_own_card_says(suite, film):
+    """The film has a sample every 0.2 mm; the networks learnt on films with one every 0.6 and 1.0 mm."""
+    cards = [
+        replace(card, inputs={**card.inputs, "band_limit_mm": limit})
+        for card, limit in ((suite.baseline_card, 0.6), (suite.heatmap_card, 1.0))
+    ]
+    seen = []
+    hooks = [
+        network.register_forward_pre_hook(lambda _, given: seen.append(given[0][0, 0].numpy()))
+        for network in (suite.baseline, suite.heatmap)
+    ]
+    assess(film, replace(suite, baseline_card=cards[0], heatmap_card=cards[1]))
+    for hook in hooks:
+        hook.remove()
+    as_it_is, *smoothed = (magnify(prepare(film), HEATMAP_REDUCTION, limit)[0] for limit in (0.0, 0.6, 1.0))
+    for found, wanted in zip(seen, smoothed, strict=True):
+        assert_array_equal(found, wanted)
+        assert np.abs(found - as_it_is).max() > 0.02
 
 
 def test_nothing_hot_leaves_no_saliency_and_no_finding(suite, film):
@@ -181,6 +215,67 @@ def test_a_plateau_of_heat_is_one_finding():
     assert len(find(heatmap(heat))) == 1
 
 
+def rasterised(found: Finding, shape: tuple[int, int]) -> np.ndarray:
+    """The inside of a finding's outline, ten samples along a cell."""
+    cells = heatmap(np.zeros(shape)).frame.from_scan(found.outline.vertices)
+    fine = np.stack(np.mgrid[: shape[0] * 10, : shape[1] * 10], axis=-1).reshape(-1, 2)
+    inside = points_in_poly(
+        (fine + np.array([0.503, 0.517])) / 10 - 0.5, cells
+    )  # on no line half way between cells
+    return inside.reshape(shape[0] * 10, shape[1] * 10)
+
+
+def test_outlines_of_touching_findings_meet_half_way_and_do_not_overlap():
+    heat = np.zeros((9, 13))
+    heat[3:6, 2:11] = 0.8, 0.9, 0.8, 0.7, 0.6, 0.65, 0.75, 0.85, 0.8
+    right, left = sorted(find(heatmap(heat)), key=lambda f: -f.centre[1])
+    assert not (rasterised(left, heat.shape) & rasterised(right, heat.shape)).any()
+    edges = 64 * np.array([6, 7]) - 0.5  # of the coolest column, which is of the one or of the other
+    meet = left.outline.vertices[:, 1].max()
+    assert np.isclose(edges, meet).any()
+    assert_allclose(right.outline.vertices[:, 1].min(), meet)
+
+
+def test_findings_of_unequal_height_share_the_way_between_them_evenly():
+    """Each reaches down to half its own height, so that one ends sooner than the other."""
+    heat = np.zeros((7, 12))
+    heat[3, 2:9] = 0.9, 0.7, 0.5, 0.46, 0.5, 0.6, 0.5
+    strong, faint = find(heatmap(heat, 0.2))
+    assert (strong.score, faint.score) == pytest.approx((0.9, 0.6))
+    assert not (rasterised(strong, heat.shape) & rasterised(faint, heat.shape)).any()
+    assert_allclose(strong.outline.vertices[:, 1].max(), faint.outline.vertices[:, 1].min())
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 14), st.integers(1, 14), st.floats(0.3, 1), st.floats(1, 3)),
+        min_size=2,
+        max_size=5,
+    ),
+    st.floats(0.05, 0.5),
+)
+def test_no_outline_overlaps_another_and_each_holds_its_own_peak(bumps, level):
+    y, x = np.mgrid[:16, :16]
+    heat = np.max([p * np.exp(-(np.hypot(y - r, x - c) ** 2) / (2 * s**2)) for r, c, p, s in bumps], axis=0)
+    laid = heatmap(heat, level)
+    found = find(laid)
+    insides = [rasterised(f, heat.shape) for f in found]
+    assert np.sum(insides, axis=0, dtype=int).max(initial=0) <= 1
+    for one in found:
+        peaks = laid.frame.to_scan(np.argwhere(laid.heat == np.float32(one.score)))
+        assert points_in_poly(peaks, one.outline.vertices).any()
+
+
+def test_cells_that_meet_at_a_corner_only_are_not_one_finding():
+    heat = np.zeros((8, 8))
+    heat[2, 2] = 0.9
+    heat[3:6, 3:6] = 0.6
+    strongest = find(heatmap(heat))[0]
+    assert strongest.area_mm2 == pytest.approx(3.2**2)
+    assert points_in_poly([strongest.centre], strongest.outline.vertices)[0]
+
+
 def test_regions_that_touch_the_border_of_the_field_are_closed():
     heat = np.zeros((4, 4))
     heat[0, 0] = heat[3, 3] = 0.9
@@ -197,7 +292,6 @@ def test_what_joins_at_training_is_what_joins_at_assessment(suite, film, tmp_pat
     """The store of prepared films and the engine bring the same local results to the same cells."""
     from mammoview.evaluation.heat import heat_logits, local_logits
     from mammoview.evaluation.store import Prepared
-    from mammoview.prepare import breast_cells, magnify, prepare
 
     field = prepare(film)
     band_limit = suite.heatmap_card.band_limit_mm

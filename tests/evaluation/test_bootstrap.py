@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from mammoview.evaluation.bootstrap import Figure, band, clustered, resamples
+from mammoview.evaluation.bootstrap import band, clustered, clustered_distance, resamples
 
 PATIENTS = ["a", "a", "b", "c", "c", "c"]
 
@@ -53,7 +55,35 @@ def test_draws_in_which_a_figure_is_undefined_are_left_out():
     assert low[1] < high[1]
 
 
-def test_a_reflected_interval_mirrors_the_distances_and_is_never_below_zero():
-    figure = Figure(0.05, 0.048, 0.08, "patches", 10, 5).reflected()
-    assert (figure.low, figure.high) == pytest.approx((0.02, 0.052))
-    assert Figure(0.01, 0.01, 0.05, "patches", 10, 5).reflected().low == 0.0
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 6), st.lists(st.floats(-1, 1), min_size=3, max_size=3)),
+        min_size=2,
+        max_size=20,
+    ).filter(lambda units: len({patient for patient, _ in units}) > 1)
+)
+def test_the_interval_of_a_distance_holds_its_value_and_nothing_below_zero(units):
+    differences = np.array([difference for _, difference in units])
+    patients = [str(patient) for patient, _ in units]
+    figure = clustered_distance(lambda i: differences[i].mean(axis=0), patients, "patches", draws=50)
+    assert figure.value == pytest.approx(np.abs(differences.mean(axis=0)).sum())
+    assert 0 <= figure.low <= figure.value <= figure.high
+
+
+def test_noise_alone_is_no_distance_and_a_true_one_is_not_taken_for_noise():
+    """200 patients, 15 differences that are nothing but noise, then 15 that are not."""
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0, 1, (200, 15))
+    patients = [f"p{i}" for i in range(200)]
+    nothing = clustered_distance(lambda i: noise[i].mean(axis=0), patients, "patches")
+    assert nothing.value > 0.5
+    assert nothing.low == 0
+    something = clustered_distance(lambda i: (noise + 0.3)[i].mean(axis=0), patients, "patches")
+    assert 2 < something.low < 15 * 0.3 < something.high < 7
+
+
+def test_of_one_patient_a_distance_has_no_interval():
+    figure = clustered_distance(lambda i: np.full(3, 0.1), ["a", "a"], "patches", draws=5)
+    assert figure.as_json()["value"] == pytest.approx(0.3)
+    assert (figure.as_json()["low"], figure.as_json()["high"]) == (None, None)

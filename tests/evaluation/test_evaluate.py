@@ -39,11 +39,11 @@ def film(seed: int, lesion: tuple[int, int] | None) -> np.ndarray:
 
 
 def patients() -> list[str]:
-    """Two patients of each half, for lesions, then two for normal films."""
+    """Two of each half, for lesions, then two for normal films, and one for a lesion without a place."""
     names = [f"mias_{i:03d}" for i in range(60)]
     halves = [[n for n in names if validation_half(n) == side][:2] for side in (0, 1)]
     lesion = [halves[0][0], halves[1][0], halves[0][1], halves[1][1]]
-    return lesion + [n for n in names if n not in lesion][:2]
+    return lesion + [n for n in names if n not in lesion][:3]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,8 @@ def archive(tmp_path_factory) -> Path:
         place = (150 + 30 * number, 80) if number < 4 else None
         cv2.imwrite(str(folder / "images" / f"mdb{number:03d}.png"), film(number, place))
         kind = "CIRC" if number % 2 else "CALC"
-        said = f"{kind},B,{place[1]},{place[0]},15" if place else "NORM,,,,"
+        unmarked = "NORM,,,," if number < 6 else "CIRC,B,,,"
+        said = f"{kind},B,{place[1]},{place[0]},15" if place else unmarked
         rows.append(f"mdb{number:03d}.png,{patient},G,{said}\n")
     (folder / "lesions.csv").write_text("".join(rows))
     return folder
@@ -88,9 +89,13 @@ def metrics(archive, suite, tmp_path_factory) -> dict[str, object]:
 
 def test_everything_is_measured_and_counted(metrics, suite):
     names = [card.name for card in suite[0].tissue_cards.values()]
-    assert (metrics["films"], metrics["patients"], metrics["which"]) == (6, 6, "all")
+    assert (metrics["films"], metrics["patients"], metrics["which"]) == (7, 7, "all")
     counts = metrics["counts"]
     assert (counts["films with lesions"], counts["normal films"], counts["lesions"]) == (4, 2, 4)
+    assert counts["films with lesions that are marked nowhere, which count for the film AUC only"] == 1
+    assert counts["films without lesions of patients who have some"] == 0
+    assert metrics["films_and_saliency"]["heatmap MSE, baseline"]["n"] == 6
+    assert metrics["films_and_saliency"]["film AUC, films with lesions against normal films"]["n"] == 7
     assert counts["patches"] == dict.fromkeys(names, 8)
     assert counts["too large for a patch"] == dict.fromkeys(names, 0)
     for kind in ("roc", "reliability", "error_by_threshold"):
@@ -212,6 +217,15 @@ def test_work_that_fails_midway_leaves_no_empty_folder_and_keeps_what_was_there(
     (tmp_path / "mine").mkdir()
     assert main(["evaluate", str(few), "--out", str(tmp_path / "mine"), *words]) == 2
     assert (tmp_path / "mine").is_dir()
+
+
+def test_films_whose_lesions_are_all_marked_nowhere_are_refused(archive, suite, tmp_path, capsys):
+    (tmp_path / "images").symlink_to(archive / "images")
+    rows = (archive / "lesions.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "lesions.csv").write_text("".join([HEADER, rows[-1]]))
+    words = ["--films", "all", "--weights", str(suite[1]), "--runs", str(tmp_path / "runs")]
+    assert main(["evaluate", str(tmp_path), "--out", str(tmp_path / "out"), *words]) == 2
+    assert "marked nowhere" in capsys.readouterr().err
 
 
 def test_a_number_of_workers_that_cannot_be_is_refused(tmp_path, capsys):
