@@ -159,15 +159,25 @@ def _add_assess(commands: Any) -> None:
 
 
 def _add_phantom(commands: Any) -> None:
-    purpose = "make a synthetic DDSM case with known lesions"
-    command = commands.add_parser("phantom", help=purpose, description=f"{purpose.capitalize()}.")
+    purpose = "make a synthetic DDSM case with known lesions, or put such lesions into films"
+    command = commands.add_parser("phantom", help=purpose, description=f"{purpose}.".replace("make", "Make"))
     command.set_defaults(run=_phantom)
-    command.add_argument(
-        "--out", required=True, type=Path, metavar="DIR", help="the case gets a folder in it"
+    add = command.add_argument
+    add(
+        "--out", required=True, type=Path, metavar="DIR", help="the case gets a folder in it; a dataset is it"
     )
-    command.add_argument(
-        "--seed", type=_seed, metavar="N", help="another number, another case (default: the demo's)"
+    add("--seed", type=_seed, metavar="N", help="another number, other lesions (default: the demo's)")
+    add(
+        "--into",
+        type=Path,
+        metavar="FILMS",
+        help="a folder of normal films, named as DDSM does (A_0018_1.LEFT_CC.jpg): write a dataset of copies "
+        "with synthetic lesions in them, to train on",
     )
+    add("--spacing-mm", type=_spacing, metavar="X", help="of the FILMS: millimetres per pixel, at most 0.1")
+    add("--copies", type=_count, metavar="N", help="of each film; every fifth has no lesion (default: 10)")
+    add("--film-spacing-mm", type=_spacing, metavar="X", help="of the copies (default: 0.1)")
+    add("--workers", type=_count, metavar="N", help="processes that make the copies (default: 1)")
 
 
 def _one_of(kind: type[Laterality] | type[View]) -> Callable[[str], Laterality | View]:
@@ -207,6 +217,12 @@ def _size(text: str) -> tuple[int, int]:
 def _seed(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"0*[1-9][0-9]{0,4}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
     return int(text)
 
 
@@ -286,9 +302,27 @@ def _progress_of(name: str) -> Iterator[Progress]:
 def _phantom(arguments: argparse.Namespace) -> int:
     from mammoview.phantom import DEMO_SEED, write_case
 
+    names = ("spacing_mm", "copies", "film_spacing_mm", "workers")
+    given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     _check_destination(arguments.out)
     seed = DEMO_SEED if arguments.seed is None else arguments.seed
+    if arguments.into is not None:
+        return _phantom_into(arguments.into, arguments.out, seed, given)
+    if given:
+        option = f"--{next(iter(given)).replace('_', '-')}"
+        raise BadSetting(f"{option} is for lesions in films: give --into FILMS with it, or leave it out")
     sys.stdout.write(f"{write_case(arguments.out, seed)}\n")
+    return 0
+
+
+def _phantom_into(films: Path, out: Path, seed: int, given: dict[str, Any]) -> int:
+    from mammoview.phantom.dataset import write_dataset
+
+    if "spacing_mm" not in given:
+        raise BadSetting("--into needs --spacing-mm, the millimetres per pixel of the films: give it as well")
+    with _progress_of(out.name) as progress:
+        written = write_dataset(films, out, seed=seed, progress=progress, **given)
+    sys.stdout.write(f"{written}\n")
     return 0
 
 

@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 
 from mammoview.phantom.anatomy import GRID_MM, Breast, Image
 
-__all__ = ["SCAN_MM", "developed", "grey_levels", "labelled", "log_exposure"]
+__all__ = ["SCAN_MM", "developed", "developed_again", "grey_levels", "labelled", "log_exposure", "shadow"]
 
 SCAN_MM = 0.05
 FAT_PER_MM, DENSE_PER_MM, CALCIUM_PER_MM = 0.046, 0.080, 1.4  # effective at 20 keV, scatter included
 BASE, RANGE, STEEPNESS = 0.18, 3.75, 3.7  # film: fog, span of optical density, slope of its logistic curve
+BLUR_MM = 0.06  # of screen, focal spot and digitiser together, as a standard deviation
 BREAST_DENSITY = 2.35  # optical density that the exposure control aims at
 UNEXPOSED = 0.25
+FLAT = 0.005  # share of the film's range at either end where its curve is not followed further
 
 
 def log_exposure(breast: Breast, dense: Image, specks: NDArray[np.float64]) -> Image:
@@ -28,16 +30,43 @@ def log_exposure(breast: Breast, dense: Image, specks: NDArray[np.float64]) -> I
     fine = cv2.resize(-attenuation, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
     exposure = np.asarray(fine, np.float32)
     for speck in specks:
-        _calcify(exposure, speck)
-    return np.asarray(cv2.GaussianBlur(exposure, (0, 0), 0.06 / SCAN_MM), np.float32)
+        _calcify(exposure, speck, SCAN_MM)
+    return _blurred(exposure, SCAN_MM)
 
 
-def _calcify(exposure: Image, speck: NDArray[np.float64]) -> None:
+def shadow(dense: Image, specks: NDArray[np.float64], spacing_mm: float, side: int) -> Image:
+    """What a lesion takes from the log10 of a film's exposure, (side, side) pixels at `spacing_mm`, <= 0.
+
+    Parameters
+    ----------
+    dense : ndarray of shape (H, W), float32
+        Millimetres of tumour in place of fat, on the grid of 0.1 mm, from the same corner as the result.
+    specks : ndarray of shape (N, 5)
+        Calcifications as in `Placed`.
+    spacing_mm : float
+        At most 0.1; what is smaller than a pixel would be missed.
+    side : int
+    """
+    step = spacing_mm / GRID_MM
+    onto_grid = np.array([[step, 0, step / 2 - 0.5], [0, step, step / 2 - 0.5]])
+    attenuation = dense * np.float32((DENSE_PER_MM - FAT_PER_MM) / np.log(10))
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    exposure = np.asarray(cv2.warpAffine(-attenuation, onto_grid, (side, side), flags=flags), np.float32)
+    for speck in specks:
+        _calcify(exposure, speck, spacing_mm)
+    return _blurred(exposure, spacing_mm)
+
+
+def _blurred(exposure: Image, spacing_mm: float) -> Image:
+    return np.asarray(cv2.GaussianBlur(exposure, (0, 0), BLUR_MM / spacing_mm), np.float32)
+
+
+def _calcify(exposure: Image, speck: NDArray[np.float64], spacing_mm: float) -> None:
     down, across, length, width, angle = speck
-    row, column = int(down / SCAN_MM), int(across / SCAN_MM)
-    reach = int(length / SCAN_MM) + 2
+    row, column = int(down / spacing_mm), int(across / spacing_mm)
+    reach = int(length / spacing_mm) + 2
     part = exposure[row - reach : row + reach + 1, column - reach : column + reach + 1]
-    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1] * SCAN_MM
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1] * spacing_mm
     along, beside = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
     path_mm = 2 * width * np.sqrt(np.clip(1 - (along / length) ** 2 - (beside / width) ** 2, 0, None))
     part -= (path_mm * (CALCIUM_PER_MM / np.log(10))).astype(np.float32)
@@ -49,9 +78,32 @@ def developed(exposure: Image, rng: np.random.Generator) -> Image:
     aim = np.log((BREAST_DENSITY - BASE) / (RANGE - BREAST_DENSITY + BASE))
     mottle = cv2.GaussianBlur(rng.standard_normal(exposure.shape, dtype=np.float32), (0, 0), 0.8)
     through = STEEPNESS * (exposure - np.median(tissue) + np.float32(0.024) * mottle) + np.float32(aim)
-    density = BASE + RANGE / (1 + np.exp(-through))
+    density = _curve(through)
     density += np.float32(0.006) * rng.standard_normal(exposure.shape, dtype=np.float32)
     return np.asarray(density, np.float32)
+
+
+def developed_again(density: Image, shadow: Image) -> Image:
+    """Optical density that a film would have if a lesion had cast its shadow on it as well.
+
+    Tissues that lie over one another add up in the log of the exposure, so a film's density goes back
+    through its curve, is lowered there, and is developed again: a lesion stands out less where the film is
+    nearly black or nearly clear. The film's own noise stays. Where `shadow` is 0 nothing changes.
+
+    Parameters
+    ----------
+    density, shadow : ndarray of shape (H, W), float32
+    """
+    share = np.clip((density - np.float32(BASE)) / np.float32(RANGE), FLAT, 1 - FLAT)
+    through = np.log(share / (1 - share))
+    return np.asarray(
+        density + _curve(through + np.float32(STEEPNESS) * shadow) - _curve(through), np.float32
+    )
+
+
+def _curve(through: Image) -> Image:
+    """The film's optical density from its exposure, which is in units of the curve's steepness."""
+    return np.asarray(BASE + RANGE / (1 + np.exp(-through)), np.float32)
 
 
 def labelled(density: Image, letters: str, chest_wall_left: bool, rng: np.random.Generator) -> Image:

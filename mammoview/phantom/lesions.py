@@ -51,7 +51,8 @@ class Lesion(ABC):
     pathology: ClassVar[Pathology]
 
     radius: float
-    nipple_distance: float
+    nipple_distance: float = 0.0
+    """Where `find_place` is to put it."""
 
     @property
     def reach(self) -> float:
@@ -113,14 +114,25 @@ class Cluster(Lesion):
     birads = 4
     pathology = Pathology.MALIGNANT
 
+    count: int = 22
+    half_mm: tuple[float, float] = (0.09, 0.26)
+    """Half the length of the smallest and of the largest speck."""
+    crowding: float = 0.5
+    """Power of a uniform number that is a speck's distance from the middle: 0.5 spreads them evenly."""
+    grains: int = 1
+    """Of how many ellipsoids that run together a speck is made, at most: more make it irregular."""
+
     def place(self, shape: tuple[int, int], centre: Point, rng: np.random.Generator) -> Placed:
-        count = 22
-        angle, distance = rng.uniform(0, 2 * np.pi, count), self.radius * np.sqrt(rng.uniform(0, 1, count))
+        count = self.count
+        angle = rng.uniform(0, 2 * np.pi, count)
+        distance = self.radius * rng.uniform(0, 1, count) ** self.crowding
         points = np.stack([np.sin(angle) * distance * 0.8, np.cos(angle) * distance], axis=1) + centre
-        half = rng.uniform(0.09, 0.26, count)
+        half = rng.uniform(*self.half_mm, count)
         specks = np.column_stack(
             [points, half, half * rng.uniform(0.5, 1, count), rng.uniform(0, np.pi, count)]
         )
+        if self.grains > 1:
+            specks = np.concatenate([_grains(speck, self.grains, rng) for speck in specks])
         down, across = millimetres(shape)
         haze = 1.5 * np.exp(-((np.hypot(down - centre[0], across - centre[1]) / self.radius) ** 2))
         return Placed(haze.astype(np.float32), specks, _hull(shape, points, 1.2))
@@ -171,6 +183,19 @@ def _spicule(dense: Image, centre: Point, radius: float, rng: np.random.Generato
     path = np.array(centre) + np.stack([np.sin(turn), np.cos(turn)], axis=1) * distance[:, None]
     width = rng.choice([0.2, 0.3, 0.4])
     draw(dense, path, width, rng.uniform(1.0, 3.0) * (1.02 - steps) ** 0.6)
+
+
+def _grains(speck: NDArray[np.float64], most: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """One to `most` ellipsoids (N, 5) that run together into a speck of about the same length."""
+    count = int(rng.integers(1, most + 1))
+    if count == 1:
+        return speck[None]
+    along = rng.uniform(-0.7, 0.7, count) * speck[2]
+    beside = rng.uniform(-0.7, 0.7, count) * speck[3]
+    turn = np.array([[np.sin(speck[4]), np.cos(speck[4])], [np.cos(speck[4]), -np.sin(speck[4])]])
+    points = speck[:2] + np.stack([along, beside], axis=1) @ turn
+    half = speck[3] * rng.uniform(0.4, 0.9, count)
+    return np.column_stack([points, half, half * rng.uniform(0.5, 1, count), rng.uniform(0, np.pi, count)])
 
 
 def _hull(shape: tuple[int, int], points: NDArray[np.float64], margin_mm: float) -> Mask:

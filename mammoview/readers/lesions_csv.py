@@ -19,16 +19,19 @@ import numpy as np
 from mammoview.domain import Film, Given, Laterality, LesionType, Mammogram, Outline, Pathology, View
 from mammoview.errors import UnreadableScan, UnusableDataset
 from mammoview.readers import raster
-from mammoview.readers.annotated import DIGITISED, AnnotatedFilm, content_of, digest_of, kinds_of
+from mammoview.readers.annotated import DIGITISED, SYNTHETIC, AnnotatedFilm, content_of, digest_of, kinds_of
 from mammoview.readers.guard import inside, shown
 from mammoview.readers.limits import LONGEST_EDGE, check_size, check_spacing
 
-__all__ = ["AnnotatedFilm", "open_dataset"]
+__all__ = ["NO_LESION", "SQUASHED", "AnnotatedFilm", "open_dataset"]
 
-SQUASHED: Final = 800  # side of a CBIS-DDSM copy that was resized to a square
+SQUASHED: Final = 800  # side of a CBIS-DDSM copy that was resized to a square, in which its boxes are told
+NO_LESION: Final = "none"
+"""`abnormality_type` of the only row of a film that is stated to be normal."""
 UNKNOWN_SIZE: Final = (1366, 800)  # for copies whose true size is not known, at 178 µm
 UNKNOWN_MM: Final = 0.178
 MIAS_MM: Final = 0.2
+CALCIFICATION_COLUMNS: Final = ("calc_type", "calc_distribution")
 PATHOLOGIES: Final = {pathology.value: pathology for pathology in Pathology}
 SEVERITIES: Final = {"B": Pathology.BENIGN, "M": Pathology.MALIGNANT}
 MIAS_LESIONS: Final = {
@@ -126,14 +129,18 @@ def _cbis(path: Path, rows: list[dict[str, str]]) -> AnnotatedFilm:
     laterality, view = Laterality(first["laterality"][0]), View(first["view"])
     given = Given(laterality, view, spacing, size)
     scale = np.array(size) / SQUASHED
-    outlines = tuple(_box(row, scale, i) for i, row in enumerate(rows, start=1))
+    drawn = [row for row in rows if row.get("abnormality_type") != NO_LESION]
+    outlines = tuple(_box(row, scale, i) for i, row in enumerate(drawn, start=1))
     facts = {"density": first["density"], "digitiser": first["digitizer"]}
+    synthetic = first.get("synthetic", "")
     known_before = facts | {
-        "kind": DIGITISED,  # as all of CBIS-DDSM
+        "kind": SYNTHETIC if synthetic else DIGITISED,  # as all of CBIS-DDSM
         "lesions": kinds_of(outlines),
-        "marked by": "boxes",
+        "marked by": ("boxes of synthetic lesions" if synthetic else "boxes") if outlines else "",
     }
-    return _annotated(path, given, outlines, (first["patient_id"], False), facts, known_before)
+    if synthetic:
+        facts |= {"synthetic": synthetic}
+    return _annotated(path, given, outlines, (first["patient_id"], not outlines), facts, known_before)
 
 
 def _box(row: Mapping[str, str], scale: np.ndarray[tuple[int], np.dtype[np.float64]], number: int) -> Outline:
@@ -141,8 +148,10 @@ def _box(row: Mapping[str, str], scale: np.ndarray[tuple[int], np.dtype[np.float
     corners = np.array([(y, x), (y, x + width), (y + height, x + width), (y + height, x)])
     return Outline(
         corners * scale - 0.5,
-        lesion_type=LesionType.MASS,
-        description=f"{row['mass_shape']} {row['mass_margins']}".strip(),
+        lesion_type=LesionType(row.get("abnormality_type") or LesionType.MASS),
+        description=" ".join(
+            filter(None, (row["mass_shape"], row["mass_margins"], *map(row.get, CALCIFICATION_COLUMNS)))
+        ),
         birads=_number(row["birads"]),
         subtlety=_number(row["subtlety"]),
         pathology=PATHOLOGIES.get(row["pathology"].lower().replace("_", " ")),
@@ -196,7 +205,8 @@ def _annotated(
     patient, normal = whose
 
     def read() -> Mammogram:
-        return replace(raster.read_film(path, given), outlines=outlines, facts=dict(facts))
+        film = raster.read_film(path, given)
+        return replace(film, outlines=outlines, facts=dict(facts), synthetic="synthetic" in facts)
 
     digest = digest_of(patient, given, [o.vertices.tobytes() for o in outlines])
     film = Film(path.stem, given.laterality, given.view, read)
