@@ -30,13 +30,13 @@ ARCHITECTURE: Final[dict[str, Any]] = {
     "kind": "heatmap",
     "widths": [32, 64, 128],
     "context": 160,
-    "dilations": [1, 2, 4, 8, 1, 2, 4, 8, 1, 2, 4, 1],
+    "dilations": [1, 2, 4, 8, 1, 2, 4, 1],
 }
 SMALL: Final[dict[str, Any]] = {"widths": [8, 16, 32], "context": 48, "dilations": [1, 2, 4, 1]}
 MEAN, STD = 0.35, 0.25  # of field values inside the breast
 BATCH: Final = 16
 SMALL_BATCH: Final = 4
-STEPS: Final = 12000
+STEPS: Final = 8500
 
 
 def train_heatmap(
@@ -73,7 +73,7 @@ def train_heatmap(
         return -float(torch.stack(errors).mean())
 
     name = heatmap_name(local_results)
-    schedule = budget.schedule(STEPS // 16 if budget.small else STEPS, every=500, weight_decay=1e-2)
+    schedule = budget.schedule(STEPS // 16 if budget.small else STEPS, every=1000, weight_decay=1e-2)
     result = fit(network, loss, score, schedule, runs / f"{name}.pt")
     save_once(network, _described(card, architecture, local_results), out)
     return result

@@ -51,9 +51,9 @@ class Shape:
 
 
 SHAPES: Final = {
-    Magnification.HALF: Shape(256, (12, 24, 48, 96, 160), 6000),
-    Magnification.THIRD: Shape(170, (24, 48, 96, 160), 6000),
-    Magnification.QUARTER: Shape(128, (32, 64, 128, 192), 6000),
+    Magnification.HALF: Shape(256, (12, 24, 48, 96, 160), 2800),
+    Magnification.THIRD: Shape(170, (24, 48, 96, 160), 3500),
+    Magnification.QUARTER: Shape(128, (32, 64, 128, 192), 4000),
 }
 """The same 25.6 mm field of view at each magnification: the second of two readings of the paper."""
 
@@ -108,7 +108,9 @@ def train_tissue(
         return area_under_curve(labels[known].cpu().numpy(), margin[known].float().cpu().numpy())
 
     name = tissue_name(magnification)
-    result = fit(network, loss, score, budget.schedule(shape.steps, RATE), runs / f"{name}-{shape.patch}.pt")
+    result = fit(
+        network, loss, score, budget.schedule(shape.steps, RATE, every=500), runs / f"{name}-{shape.patch}.pt"
+    )
     calibrate(network, held_out_patches(kept, magnification, shape.patch, HELD_OUT))
 
     described = replace(
