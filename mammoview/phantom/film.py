@@ -96,9 +96,8 @@ def developed_again(density: Image, shadow: Image) -> Image:
     """
     share = np.clip((density - np.float32(BASE)) / np.float32(RANGE), FLAT, 1 - FLAT)
     through = np.log(share / (1 - share))
-    return np.asarray(
-        density + _curve(through + np.float32(STEEPNESS) * shadow) - _curve(through), np.float32
-    )
+    lighter = _curve(through + np.float32(STEEPNESS) * shadow) - _curve(through)
+    return np.asarray(density + lighter, np.float32)
 
 
 def _curve(through: Image) -> Image:

@@ -47,8 +47,8 @@ class AnnotatedFilm:
     facts : mapping
         What is known without decoding the film, where the source says it: "kind" ("digitised film" or
         "synthetic film"), "digitiser", "laterality", "view", "density", "lesions" (the types stated to
-        be on this film, sorted, joined by ", "), "marked by" ("boxes", "circles" or "outlines"), and
-        the source's own.
+        be on this film, sorted, joined by ", "), "marked by" ("boxes", "circles", "outlines" or
+        "boxes of synthetic lesions"), and the source's own.
     """
 
     film: Film

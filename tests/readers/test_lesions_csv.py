@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from mammoview.domain import Laterality
+from mammoview.domain import Laterality, LesionType
 from mammoview.errors import UnusableDataset
+from mammoview.readers.annotated import DIGITISED, SYNTHETIC
 from mammoview.readers.lesions_csv import open_dataset
 
 CBIS = {
@@ -147,3 +150,71 @@ def test_a_table_without_films_is_refused(folder: Path, content: bytes) -> None:
 def test_a_missing_column_is_named(folder: Path) -> None:
     with pytest.raises(UnusableDataset, match="row 2: the column 'digitizer' is missing"):
         open_dataset(written(folder, {name: text for name, text in CBIS.items() if name != "digitizer"}))
+
+
+MORE = {"abnormality_type": "mass", "calc_type": "", "calc_distribution": "", "synthetic": ""}
+CALCIFICATION = CBIS | {
+    "mass_shape": "",
+    "mass_margins": "",
+    "abnormality_type": "calcification",
+    "calc_type": "PLEOMORPHIC",
+    "calc_distribution": "CLUSTERED",
+    "synthetic": "",
+}
+NORMAL = dict.fromkeys({**CBIS, **MORE}, "") | {
+    "image": "n.png",
+    "patient_id": "P_2",
+    "laterality": "RIGHT",
+    "view": "MLO",
+    "rows": "300",
+    "columns": "200",
+    "um_per_pixel": "100",
+    "abnormality_type": "none",
+}
+
+
+def drawn_film(folder: Path, name: str) -> None:
+    Image.fromarray(np.arange(60_000, dtype=np.uint32).reshape(300, 200).astype(np.uint8)).save(
+        folder / "images" / name
+    )
+
+
+def test_a_calcification_is_told_from_a_mass(folder: Path) -> None:
+    drawn_film(folder, "a.jpg")
+    (film,) = open_dataset(written(folder, CBIS | MORE, CALCIFICATION))
+    assert film.facts["lesions"] == "calcification, mass"
+    assert film.facts["marked by"] == "boxes"
+    mass, cluster = film.film.read().outlines
+    assert (mass.lesion_type, mass.description) == (LesionType.MASS, "OVAL SPICULATED")
+    assert (cluster.lesion_type, cluster.description) == (LesionType.CALCIFICATION, "PLEOMORPHIC CLUSTERED")
+
+
+def test_a_table_that_does_not_tell_the_type_holds_masses(folder: Path) -> None:
+    (film,) = open_dataset(written(folder, CBIS))
+    assert film.facts["lesions"] == "mass"
+
+
+def test_a_film_stated_to_have_no_lesion_is_normal(folder: Path) -> None:
+    drawn_film(folder, "n.png")
+    _, film = open_dataset(written(folder, CBIS | MORE, NORMAL))
+    assert film.normal
+    assert film.facts["kind"] == DIGITISED
+    assert "lesions" not in film.facts
+    assert "marked by" not in film.facts
+    assert not film.film.read().outlines
+    with pytest.raises(UnusableDataset, match="row 3"):
+        open_dataset(written(folder, CBIS | MORE, NORMAL | {"abnormality_type": ""}))
+
+
+def test_a_type_that_is_not_known_is_refused(folder: Path) -> None:
+    with pytest.raises(UnusableDataset, match=r"row 3: .*cyst"):
+        open_dataset(written(folder, CBIS | MORE, CBIS | MORE | {"abnormality_type": "cyst"}))
+
+
+def test_a_film_with_synthetic_lesions_says_so(folder: Path) -> None:
+    drawn_film(folder, "a.jpg")
+    (film,) = open_dataset(written(folder, CBIS | MORE | {"synthetic": "synthetic lesions put into it"}))
+    assert film.facts["kind"] == SYNTHETIC
+    assert film.facts["marked by"] == "boxes of synthetic lesions"
+    assert film.film.read().synthetic
+    assert film.film.read().facts["synthetic"] == "synthetic lesions put into it"
