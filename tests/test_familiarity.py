@@ -18,6 +18,7 @@ from mammoview.familiarity import (
     GROUPS,
     Familiar,
     Limits,
+    causes,
     learn_limits,
     measure,
     read_familiar,
@@ -160,6 +161,17 @@ def test_too_fine_and_too_coarse_are_told_apart() -> None:
     (coarse,) = told(film(), familiar(slope_fine=Limits(97, 98, 99)))
     assert "fine structure is stronger" in fine
     assert "fine structure is weaker" in coarse
+
+
+def test_each_cause_is_named_beside_its_sentence() -> None:
+    never = Limits(90, 91, 92)
+    known = familiar(width_mm=never, filling=never, skin=never, slope_fine=never)
+    scan = film()
+    named = causes(scan, prepare(scan), known)
+    assert list(named) == ["size", "outline", "grey", "detail"]
+    assert tuple(named.values()) == told(scan, known)
+    assert list(causes(replace(scan, facts={"Kind": DIGITAL}), prepare(scan), familiar())) == ["kind"]
+    assert list(causes(scan, prepare(scan), None)) == ["record"]
 
 
 def test_a_field_that_hardly_holds_breast_is_told_so() -> None:
