@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from mammoview.models.cards import Suite
     from mammoview.readers.annotated import AnnotatedFilm
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "run", "worker_count"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, help="folder of cards and tensors, instead of the project's")
     parser.add_argument("--stride", type=int, choices=(32, 64), default=32, help="of the saliency's patches")
     parser.add_argument(
-        "--workers", type=_workers, default=1, metavar="N", help="processes that assess films (default: 1)"
+        "--workers",
+        type=worker_count,
+        default=1,
+        metavar="N",
+        help="processes that assess films (default: 1)",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument(
@@ -52,7 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _workers(text: str) -> int:
+def worker_count(text: str) -> int:
+    """How many processes an option asks for, 1 to 256; argparse tells of any other."""
     if not text.isdecimal() or not 1 <= int(text) <= 256:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes from 1 to 256")
     return int(text)
@@ -67,12 +70,13 @@ def run(arguments: argparse.Namespace) -> int:
         The folder is not a dataset, or holds no film of the wanted patients.
     """
     from mammoview.evaluation.join import cross_fitted, examples_of
+    from mammoview.evaluation.outputs import made, write_json
     from mammoview.models.cards import WEIGHTS, load_suite
 
     folder = arguments.weights or WEIGHTS
     films = _wanted(arguments)
     suite = load_suite(folder, arguments.device)
-    with _made(arguments.out):  # before the long work rather than after it
+    with made(arguments.out):  # before the long work rather than after it
         kept, prepared = _prepared(films, arguments, suite)
         crosswise = arguments.choose or _fitted_on(arguments, folder)
         patches = _scored(suite, prepared, crosswise)
@@ -85,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
         judged = _whole_films(suites, kept, arguments)
         metrics = _metrics(suite, prepared, patches, judged, figures, arguments)
         metrics["counts"]["films left out, as they cannot be prepared"] = len(films) - len(kept)
-        _write(metrics, arguments.out / "metrics.json")
+        write_json(metrics, arguments.out / "metrics.json")
         _report(metrics, suite, kept, judged, arguments)
     overall = metrics["films_and_saliency"]
     if arguments.choose:
@@ -114,20 +118,6 @@ def _wanted(arguments: argparse.Namespace) -> list[AnnotatedFilm]:
     if not chosen:
         raise UnusableDataset(f"{arguments.dataset}: no film of a validation patient; give --films all")
     return chosen
-
-
-@contextmanager
-def _made(out: Path) -> Iterator[None]:
-    """The folder and those above it; those that were made are taken away again if nothing came of it."""
-    new = [path for path in (out, *out.parents) if not path.exists()]
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    except BaseException:
-        with suppress(OSError):  # something is in it
-            for path in new:
-                path.rmdir()
-        raise
 
 
 def _prepared(
@@ -295,12 +285,6 @@ def _counts(
         "too large for a patch": {suite.tissue_cards[m].name: n for m, n in left_out.items()},
         "patches": {suite.tissue_cards[m].name: len(s.suspicion) for m, s in patches.items()},
     }
-
-
-def _write(metrics: dict[str, Any], path: Path) -> None:
-    draft = path.with_suffix(".json.draft")
-    draft.write_text(json.dumps(metrics, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    draft.replace(path)
 
 
 def _report(
