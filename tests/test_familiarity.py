@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose
 
 from mammoview.domain import Field, Laterality, Mammogram, View
 from mammoview.errors import BreastNotFound, UnusableDataset, WeightsMissing
+from mammoview.evaluation.alterations import inverted, misstated
 from mammoview.evaluation.store import Prepared
 from mammoview.familiarity import (
     GROUPS,
@@ -135,13 +136,13 @@ def test_a_spacing_that_is_already_doubted_is_not_doubted_twice() -> None:
     assert unfamiliar(scan, field, familiar(width_mm=Limits(70, 80, 100))) == ()
 
 
-def test_an_inverted_film_is_noticed_by_its_bright_skin() -> None:
+def test_a_breast_inverted_in_black_air_is_noticed_by_its_bright_skin() -> None:
     known = familiar(skin=Limits(-0.8, -0.4, -0.1))
     scan = film()
     inside = scan.pixels > 5_000
-    inverted = replace(scan, pixels=np.where(inside, 62_000 - scan.pixels, scan.pixels).astype(np.uint16))
+    negative = replace(scan, pixels=np.where(inside, 62_000 - scan.pixels, scan.pixels).astype(np.uint16))
     assert told(scan, known) == ()
-    (warning,) = told(inverted, known)
+    (warning,) = told(negative, known)
     assert "inverted" in warning
     assert DIGITISED in warning
 
@@ -254,13 +255,9 @@ def test_the_shipped_record_tells_inverted_and_wrongly_spaced_films(films: Path)
     known = shipped()
     for scan in chosen:
         assert told(scan, known) == ()
-        top = int(scan.pixels.max())
-        inverted = replace(scan, pixels=(top - scan.pixels.astype(np.int32)).astype(np.uint16))
-        assert any("grey values" in warning for warning in told(inverted, known))
-        assert scan.spacing_mm is not None
-        down, across = (2 * mm for mm in scan.spacing_mm)
-        doubled = prepare(replace(scan, spacing_mm=(down, across)))
-        said = (*doubled.warnings, *unfamiliar(scan, doubled, known))
+        assert any("grey values" in warning for warning in told(inverted(scan), known))
+        doubled = misstated(scan, 2)
+        said = (*prepare(doubled).warnings, *told(doubled, known))
         assert any("spacing" in warning for warning in said)
 
 
