@@ -16,7 +16,7 @@ from mammoview.errors import UnreadableScan
 from mammoview.evaluation import warned
 from mammoview.evaluation.alterations import ALTERATIONS
 from mammoview.evaluation.split import in_validation
-from mammoview.evaluation.warned import BY_FILM, BY_PATIENT, Kind, count
+from mammoview.evaluation.warned import BY_FILM, BY_PATIENT, Kind, Row, count, table
 from mammoview.familiarity import GROUPS, Familiar, Limits, write_familiar
 from mammoview.readers.annotated import DIGITISED
 
@@ -211,3 +211,10 @@ def test_a_film_that_cannot_be_read_does_not_shift_its_neighbours(odd):
 def test_a_film_without_a_breast_is_refused_and_counts(tmp_path):
     blank = Mammogram(np.full((900, 600), 7, np.uint16), "blank", spacing_mm=(0.2, 0.2))
     assert warned.told(blank, familiar()) == {"refused"}
+
+
+def test_the_decision_holds_the_table_that_the_command_gave():
+    """docs/evidence/metrics/familiarity.json is what it wrote."""
+    found = json.loads((REPOSITORY / "docs/evidence/metrics/familiarity.json").read_text("utf-8"))
+    decision = (REPOSITORY / "docs/decisions/0040-unfamiliar-scans.md").read_text("utf-8")
+    assert table([Row(**row) for row in found["rows"]]) in decision
