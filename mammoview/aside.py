@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-__all__ = ["made", "written_aside"]
+__all__ = ["made", "write_json", "written_aside"]
 
 
 @contextmanager
@@ -37,3 +39,9 @@ def made(folder: Path) -> Iterator[Path]:
             for path in new:
                 path.rmdir()
         raise
+
+
+def write_json(content: Mapping[str, Any], path: Path) -> None:
+    """Indented, as people read it; whole or not at all."""
+    with written_aside(path) as draft:
+        draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

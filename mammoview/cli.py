@@ -1,4 +1,4 @@
-"""The command line: assess, evaluate, paper, train, stamp, phantom.
+"""The command line: assess, evaluate, familiarity, paper, train, stamp, phantom.
 
 What a command needs is imported when it runs, so that `--help` and a refusal come at once. Whatever
 goes wrong on purpose is one sentence on standard error and exit status 2; Ctrl-C is status 130.
@@ -25,6 +25,10 @@ __all__ = ["folders_for", "main", "settings_from"]
 ELSEWHERE: Final = {
     "train": ("train the networks on your own films", "mammoview.training.command"),
     "paper": ("put the figures that were measured beside the paper's", "mammoview.evaluation.paper_command"),
+    "familiarity": (
+        "count the films that are warned of as unlike the training films",
+        "mammoview.evaluation.familiarity_command",
+    ),
     "evaluate": ("measure the networks on annotated films", "mammoview.evaluation.command"),
     "stamp": ("bind networks of an earlier version to their cards", "mammoview.models.stamp_command"),
 }

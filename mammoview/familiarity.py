@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from mammoview.aside import written_aside
+from mammoview.aside import write_json
 from mammoview.domain import REFERENCE_MM, Field, Mammogram
 from mammoview.errors import BreastNotFound, WeightsMissing
 from mammoview.prepare import CELL, breast_cells, magnify, spacing_warnings
@@ -31,6 +31,7 @@ __all__ = [
     "REDUCTION",
     "Familiar",
     "Limits",
+    "causes",
     "learn_limits",
     "measure",
     "read_familiar",
@@ -195,6 +196,11 @@ def strange(figures: Mapping[str, float], familiar: Familiar) -> dict[str, list[
 
 
 def unfamiliar(mammogram: Mammogram, field: Field, familiar: Familiar | None) -> tuple[str, ...]:
+    """The sentences of `causes`, of the same parameters."""
+    return tuple(causes(mammogram, field, familiar).values())
+
+
+def causes(mammogram: Mammogram, field: Field, familiar: Familiar | None) -> dict[str, str]:
     """What makes this scan unlike the training films, each cause in one sentence; empty where nothing does.
 
     Parameters
@@ -205,46 +211,59 @@ def unfamiliar(mammogram: Mammogram, field: Field, familiar: Familiar | None) ->
         Of the same mammogram.
     familiar : Familiar or None
         None: nobody recorded what the networks were trained on.
+
+    Returns
+    -------
+    dict
+        Cause to sentence, in the order in which they are told: "record" (there is none), "breast" (hardly
+        any was found), "kind" (the header states another than the training films'), and `GROUPS`.
     """
     if familiar is None:
         sentence = (
             "nothing records what the networks' training films looked like, so a scan unlike them goes "
             "unnoticed: run `python -m mammoview train familiarity` on the dataset they were trained on"
         )
-        return (sentence,)
+        return {"record": sentence}
     inside = breast_cells(field).inside
     if not inside.any():
-        return (
-            "hardly any breast was found: see whether the film shows one, and whether its spacing is right",
-        )
+        return {
+            "breast": "hardly any breast was found: see whether the film shows one, and whether its spacing "
+            "is right"
+        }
     image, _ = magnify(field, REDUCTION, familiar.band_limit_mm)
     figures = measure(np.round(image * 255).astype(np.uint8), inside)
-    return tuple(_said(mammogram, figures, familiar))
+    return dict(_said(mammogram, figures, familiar))
 
 
-def _said(mammogram: Mammogram, figures: Mapping[str, float], familiar: Familiar) -> Iterator[str]:
+def _said(
+    mammogram: Mammogram, figures: Mapping[str, float], familiar: Familiar
+) -> Iterator[tuple[str, str]]:
+    """Pairs of a cause and its sentence."""
     groups, learnt_on = strange(figures, familiar), " and ".join(familiar.kinds) or "other films"
     kind = mammogram.facts.get("Kind")
     foreign = bool(kind and familiar.kinds and kind not in familiar.kinds)
     if foreign:
-        yield (
+        sentence = (
             f"the networks were trained on {learnt_on}; this is a {kind}: how well they do on such images "
             "was never measured"
         )
+        yield "kind", sentence
     if "size" in groups and not spacing_warnings(mammogram):
-        yield _size_in_words(mammogram, figures, groups["size"], familiar)
+        yield "size", _size_in_words(mammogram, figures, groups["size"], familiar)
     if "outline" in groups:
-        yield (
+        sentence = (
             "what was taken for the breast has a shape unlike the training films': see whether the film "
             "shows one whole breast, upright"
         )
+        yield "outline", sentence
     if "grey" in groups and not foreign:
-        yield (
+        sentence = (
             f"the grey values are unlike those of the {learnt_on} that the networks were trained on: the "
             "scan may be inverted, processed, windowed or no mammogram"
         )
+        yield "grey", sentence
     if "detail" in groups and not foreign:
-        yield _detail_in_words(figures, groups["detail"], familiar)
+        yield "detail", _detail_in_words(figures, groups["detail"], familiar)
 
 
 def _size_in_words(
@@ -296,5 +315,4 @@ def read_familiar(folder: Path) -> Familiar | None:
 def write_familiar(familiar: Familiar, folder: Path) -> None:
     """Write the record aside and move it into place."""
     folder.mkdir(parents=True, exist_ok=True)
-    with written_aside(folder / FILE) as draft:
-        draft.write_text(json.dumps(asdict(familiar), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(asdict(familiar), folder / FILE)

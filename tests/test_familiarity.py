@@ -13,11 +13,13 @@ from numpy.testing import assert_allclose
 
 from mammoview.domain import Field, Laterality, Mammogram, View
 from mammoview.errors import BreastNotFound, UnusableDataset, WeightsMissing
+from mammoview.evaluation.alterations import inverted, misstated
 from mammoview.evaluation.store import Prepared
 from mammoview.familiarity import (
     GROUPS,
     Familiar,
     Limits,
+    causes,
     learn_limits,
     measure,
     read_familiar,
@@ -134,13 +136,13 @@ def test_a_spacing_that_is_already_doubted_is_not_doubted_twice() -> None:
     assert unfamiliar(scan, field, familiar(width_mm=Limits(70, 80, 100))) == ()
 
 
-def test_an_inverted_film_is_noticed_by_its_bright_skin() -> None:
+def test_a_breast_inverted_in_black_air_is_noticed_by_its_bright_skin() -> None:
     known = familiar(skin=Limits(-0.8, -0.4, -0.1))
     scan = film()
     inside = scan.pixels > 5_000
-    inverted = replace(scan, pixels=np.where(inside, 62_000 - scan.pixels, scan.pixels).astype(np.uint16))
+    negative = replace(scan, pixels=np.where(inside, 62_000 - scan.pixels, scan.pixels).astype(np.uint16))
     assert told(scan, known) == ()
-    (warning,) = told(inverted, known)
+    (warning,) = told(negative, known)
     assert "inverted" in warning
     assert DIGITISED in warning
 
@@ -160,6 +162,17 @@ def test_too_fine_and_too_coarse_are_told_apart() -> None:
     (coarse,) = told(film(), familiar(slope_fine=Limits(97, 98, 99)))
     assert "fine structure is stronger" in fine
     assert "fine structure is weaker" in coarse
+
+
+def test_each_cause_is_named_beside_its_sentence() -> None:
+    never = Limits(90, 91, 92)
+    known = familiar(width_mm=never, filling=never, skin=never, slope_fine=never)
+    scan = film()
+    named = causes(scan, prepare(scan), known)
+    assert list(named) == ["size", "outline", "grey", "detail"]
+    assert tuple(named.values()) == told(scan, known)
+    assert list(causes(replace(scan, facts={"Kind": DIGITAL}), prepare(scan), familiar())) == ["kind"]
+    assert list(causes(scan, prepare(scan), None)) == ["record"]
 
 
 def test_a_field_that_hardly_holds_breast_is_told_so() -> None:
@@ -242,13 +255,9 @@ def test_the_shipped_record_tells_inverted_and_wrongly_spaced_films(films: Path)
     known = shipped()
     for scan in chosen:
         assert told(scan, known) == ()
-        top = int(scan.pixels.max())
-        inverted = replace(scan, pixels=(top - scan.pixels.astype(np.int32)).astype(np.uint16))
-        assert any("grey values" in warning for warning in told(inverted, known))
-        assert scan.spacing_mm is not None
-        down, across = (2 * mm for mm in scan.spacing_mm)
-        doubled = prepare(replace(scan, spacing_mm=(down, across)))
-        said = (*doubled.warnings, *unfamiliar(scan, doubled, known))
+        assert any("grey values" in warning for warning in told(inverted(scan), known))
+        doubled = misstated(scan, 2)
+        said = (*prepare(doubled).warnings, *told(doubled, known))
         assert any("spacing" in warning for warning in said)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mammoview.aside import made, written_aside
+from mammoview.aside import made, write_json
 from mammoview.domain import Magnification, Settings
 from mammoview.errors import UnusableDataset
 
@@ -91,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
         judged = _whole_films(suites, kept, arguments)
         metrics = _metrics(suite, with_places, patches, judged, figures, arguments)
         metrics["counts"]["films left out, as they cannot be prepared"] = len(films) - len(kept)
-        _write(metrics, arguments.out / "metrics.json")
+        write_json(metrics, arguments.out / "metrics.json")
         _report(metrics, suite, kept, judged, arguments)
     overall = metrics["films_and_saliency"]
     if arguments.choose:
@@ -318,11 +317,6 @@ def _counts(
         "too large for a patch": {suite.tissue_cards[m].name: n for m, n in left_out.items()},
         "patches": {suite.tissue_cards[m].name: len(s.suspicion) for m, s in patches.items()},
     }
-
-
-def _write(metrics: dict[str, Any], path: Path) -> None:
-    with written_aside(path) as draft:
-        draft.write_text(json.dumps(metrics, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _report(

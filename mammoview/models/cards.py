@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from mammoview.aside import written_aside
+from mammoview.aside import write_json, written_aside
 from mammoview.domain import Magnification, ModelCard
 from mammoview.errors import BadSetting, WeightsMismatch, WeightsMissing
 from mammoview.familiarity import Familiar, read_familiar
@@ -285,8 +285,7 @@ def read_card(name: str, folder: Path) -> ModelCard:
 def write_card(card: ModelCard, folder: Path) -> None:
     """Write a card aside and move it into place."""
     path = folder / f"{card.name}.json"
-    with written_aside(path) as draft:
-        draft.write_text(json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(asdict(card), path)
 
 
 def _untrained(card: ModelCard) -> Network:
