@@ -143,6 +143,7 @@ def _say(team: Team, sentence: str) -> None:
 
 
 def _material(arguments: argparse.Namespace, team: Team) -> _Material:
+    from mammoview.evaluation.places import placed
     from mammoview.evaluation.store import build, load, prepared_among
     from mammoview.readers.datasets import open_dataset
 
@@ -153,11 +154,10 @@ def _material(arguments: argparse.Namespace, team: Team) -> _Material:
         build(films, store, arguments.band_limit_mm, arguments.workers)
     team.wait()
     kept = prepared_among(films, store)
-    pairs = list(zip(kept, load((f.film.source for f in kept), store), strict=True))
-    placed = [(f, p) for f, p in pairs if len(p.boxes) or not f.facts.get("lesions")]
-    if len(placed) < len(pairs):
-        _say(team, f"{len(pairs) - len(placed)} films with lesions that are marked nowhere are left out")
-    material = _Material(name, tuple(f for f, _ in placed), tuple(p for _, p in placed))
+    pairs = placed(kept, load((f.film.source for f in kept), store))
+    if len(pairs) < len(kept):
+        _say(team, f"{len(kept) - len(pairs)} films with lesions that are marked nowhere are left out")
+    material = _Material(name, tuple(f for f, _ in pairs), tuple(p for _, p in pairs))
     _check_sides(arguments.dataset, material.prepared)
     return material
 
