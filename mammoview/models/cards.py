@@ -35,6 +35,7 @@ __all__ = [
     "heatmap_name",
     "load_network",
     "load_suite",
+    "load_trainable",
     "read_card",
     "replace_tensors",
     "save_network",
@@ -144,6 +145,18 @@ def load_network(name: str, folder: Path) -> tuple[Network, ModelCard]:
 
     Raises
     ------
+    WeightsMissing, WeightsMismatch
+        As `load_trainable`.
+    """
+    network, card = load_trainable(name, folder)
+    return _freeze(network), card
+
+
+def load_trainable(name: str, folder: Path) -> tuple[Network, ModelCard]:
+    """A network, verified against its card, as it was when its training ended, to go on from there.
+
+    Raises
+    ------
     WeightsMissing
         There is no such card or tensor file.
     WeightsMismatch
@@ -162,7 +175,7 @@ def load_network(name: str, folder: Path) -> tuple[Network, ModelCard]:
             f"the card of {name} {card.version} has another architecture or other inputs than {path.name} "
             "was trained with: restore the card or train again"
         )
-    return _freeze(_filled(card, path)), card
+    return _filled(card, path), card
 
 
 def _verified(name: str, folder: Path) -> tuple[ModelCard, Path]:

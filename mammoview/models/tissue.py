@@ -31,7 +31,7 @@ class TissueClassifier(nn.Module):
 
     def __init__(self, patch: int, widths: Sequence[int], mean: float, std: float) -> None:
         super().__init__()
-        self.patch, self.mean, self.std = patch, mean, std
+        self.patch, self.widths, self.mean, self.std = patch, tuple(widths), mean, std
         layers: list[nn.Module] = []
         channels = 1
         for i, width in enumerate(widths):

@@ -36,9 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--wide", action="store_true", help="patches of 256 pixels at every magnification, not of 25.6 mm")
     add("--local-results", action="store_true", help="the heatmap that joins the tissue grids in")
     add("--small", action="store_true", help="smaller networks, fewer batches: minutes, not hours")
+    add("--start-from", type=Path, metavar="WEIGHTS", help="go on from these networks, not from random ones")
     add("--out", type=Path, help="where cards and tensors go (default: weights-DATASET in --runs)")
     add("--runs", type=Path, default=Path("runs"), help="checkpoints and prepared films")
     add("--steps", type=_from(1), help="batches, instead of the usual number")
+    add("--batch", type=_batch, metavar="N", help="examples in each batch, a multiple of 4")
     add("--seed", type=_from(0), default=0, help="of the first weights and of every draw")
     add("--patience", type=_from(1), help="validations without a better one before it stops early")
     add("--workers", type=number_of_processes, default=1, metavar="N", help="processes that prepare films")
@@ -55,6 +57,12 @@ def _band_limit(text: str) -> float:
     if not 0 <= millimetres <= COARSEST_MM:
         raise argparse.ArgumentTypeError(f"{text} mm is not between 0 and {COARSEST_MM:g} mm")
     return millimetres
+
+
+def _batch(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 1024 or int(text) % 4:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a multiple of 4 from 4 to 1024")
+    return int(text)
 
 
 def _from(least: int) -> Callable[[str], int]:
@@ -106,6 +114,7 @@ def _train(arguments: argparse.Namespace, team: Team) -> None:
     from mammoview.training.manifest import manifest_of
     from mammoview.training.outlook import Outlook
     from mammoview.training.plan import Budget
+    from mammoview.training.start import keep_manifests
 
     material = _material(arguments, team)
     manifest = manifest_of(material.name, material.prepared, arguments.seed)
@@ -114,12 +123,16 @@ def _train(arguments: argparse.Namespace, team: Team) -> None:
     checkpoints = arguments.runs / f"checkpoints-{_digest(material.films, arguments)}"
     trainings = _trainings(arguments)
     outlook = Outlook(list(trainings))
-    budget = Budget(arguments.steps, arguments.seed, arguments.patience, arguments.small, outlook)
+    start = arguments.start_from
+    budget = Budget(
+        arguments.steps, arguments.seed, arguments.patience, arguments.small, outlook, start, arguments.batch
+    )
     for name, train in trainings.items():
         _say(team, outlook.begin(name))
         train(material.prepared, card=card, out=out, runs=checkpoints, budget=budget)
         if team.leads:
             manifest.write(out)
+            keep_manifests(start, out)
         _say(team, f"{name} is in {out}")
     if arguments.network in ("familiarity", "all"):
         _learn_familiarity(material, arguments, out, team)
@@ -173,7 +186,7 @@ def _check_sides(dataset: Path, films: Sequence[Prepared]) -> None:
 
 def _digest(films: Sequence[AnnotatedFilm], arguments: argparse.Namespace) -> str:
     """Of what a run learns from: a checkpoint of other films or settings is never gone on from."""
-    settings = ("band_limit_mm", "steps", "seed", "patience", "small", "wide")
+    settings = ("band_limit_mm", "steps", "seed", "patience", "small", "wide", "start_from", "batch")
     said = [*(getattr(arguments, s) for s in settings), *((f.film.source, f.digest) for f in films)]
     return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mammoview.domain import Magnification, ModelCard
+from mammoview.errors import WeightsMismatch
 from mammoview.evaluation.heat import TARGET_SIGMA, heat_logits, heat_target, local_logits
 from mammoview.evaluation.join import JoinExamples, fit_join
 from mammoview.evaluation.store import Prepared
@@ -21,6 +22,7 @@ from mammoview.models.heatmap import HeatmapNetwork
 from mammoview.models.tissue import TissueClassifier
 from mammoview.training.fit import Budget, fit
 from mammoview.training.precision import autocast
+from mammoview.training.start import FURTHER, begun_from, trained_before
 from mammoview.training.team import batch_of, save_once
 from mammoview.training.windows import INSERTED, WindowSource
 
@@ -37,6 +39,7 @@ MEAN, STD = 0.35, 0.25  # of field values inside the breast
 BATCH: Final = 16
 SMALL_BATCH: Final = 4
 STEPS: Final = 8500
+RATE: Final = 2e-3
 
 
 def train_heatmap(
@@ -51,9 +54,9 @@ def train_heatmap(
         return _join(films, card, out)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(budget.seed)
-    architecture = ARCHITECTURE | (SMALL if budget.small else {})
-    network = _untrained(architecture, local_results=False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    batch = SMALL_BATCH if budget.small else BATCH
+    network, architecture, card = _first(card, budget)
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    batch = budget.batch or (SMALL_BATCH if budget.small else BATCH)
     source = WindowSource([f for f in films if not f.validation], device)
     validation = [_whole(f, device) for f in films if f.validation]
 
@@ -73,10 +76,23 @@ def train_heatmap(
         return -float(torch.stack(errors).mean())
 
     name = heatmap_name(local_results)
-    schedule = budget.schedule(STEPS // 16 if budget.small else STEPS, every=1000, weight_decay=1e-2)
+    rate = RATE if budget.start is None else RATE * FURTHER
+    schedule = budget.schedule(STEPS // 16 if budget.small else STEPS, rate, every=1000, weight_decay=1e-2)
     result = fit(network, loss, score, schedule, runs / f"{name}.pt")
     save_once(network, _described(card, architecture, local_results), out)
     return result
+
+
+def _first(card: ModelCard, budget: Budget) -> tuple[HeatmapNetwork, dict[str, Any], ModelCard]:
+    """The network that training begins with, its architecture, and its card."""
+    before = trained_before(heatmap_name(False), budget.start)
+    if before is None:
+        architecture = ARCHITECTURE | (SMALL if budget.small else {})
+        return _untrained(architecture, local_results=False), architecture, card
+    network, known = before
+    if not isinstance(network, HeatmapNetwork):
+        raise WeightsMismatch(f"{known.name}: the card does not describe a heatmap network")
+    return network, dict(known.architecture), begun_from(card, known)
 
 
 def _untrained(architecture: dict[str, Any], local_results: bool) -> HeatmapNetwork:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 from mammoview.training.outlook import Outlook
 
@@ -71,6 +72,10 @@ class Budget:
     small : bool
         Networks of fewer channels and batches: minutes instead of hours, to try a dataset.
     outlook : Outlook or None
+    start : Path or None
+        Folder of trained networks to go on from.
+    batch : int or None
+        Examples in each batch, instead of the network's usual number; a multiple of 4.
     """
 
     steps: int | None = None
@@ -78,6 +83,8 @@ class Budget:
     patience: int | None = None
     small: bool = False
     outlook: Outlook | None = None
+    start: Path | None = None
+    batch: int | None = None
 
     def schedule(
         self, usual: int, rate: float = 2e-3, every: int = 250, weight_decay: float = 1e-3

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from mammoview.backend.local import LOCAL_STRIDE
 from mammoview.domain import Magnification, ModelCard
+from mammoview.errors import WeightsMismatch
 from mammoview.evaluation.calibration import platt
 from mammoview.evaluation.patches import HeldOut, held_out_patches
 from mammoview.evaluation.store import Prepared
@@ -26,6 +27,7 @@ from mammoview.models.tissue import TissueClassifier
 from mammoview.training.crops import FINDING, FREE, NEITHER, CropSource, Geometry, margin_of
 from mammoview.training.fit import Budget, fit
 from mammoview.training.precision import autocast
+from mammoview.training.start import FURTHER, begun_from, trained_before
 from mammoview.training.team import batch_of, save_once
 
 __all__ = ["SHAPES", "Shape", "balanced_loss", "calibrate", "margins", "train_tissue"]
@@ -80,13 +82,14 @@ def train_tissue(
 
     `wide` takes patches of 256 pixels at any magnification.
     """
+    name = tissue_name(magnification)
     shape = SHAPES[magnification].wide() if wide else SHAPES[magnification]
     shape = shape.small() if budget.small else shape
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(budget.seed)
-    network = TissueClassifier(shape.patch, shape.widths, MEAN, STD).to(
-        device, memory_format=torch.channels_last
-    )  # type: ignore[call-overload]
+    network, card = _first(name, shape, card, budget)
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    shape = replace(shape, patch=network.patch, batch=budget.batch or shape.batch)
     learnt, kept = [f for f in films if not f.validation], [f for f in films if f.validation]
     geometry = Geometry(magnification, shape.patch, max(LOCAL_STRIDE[magnification], network.stride))
     source = CropSource(learnt, geometry, OFFSET_MM, device)
@@ -107,9 +110,9 @@ def train_tissue(
         known = labels != NEITHER
         return area_under_curve(labels[known].cpu().numpy(), margin[known].float().cpu().numpy())
 
-    name = tissue_name(magnification)
+    rate = RATE if budget.start is None else RATE * FURTHER
     result = fit(
-        network, loss, score, budget.schedule(shape.steps, RATE, every=500), runs / f"{name}-{shape.patch}.pt"
+        network, loss, score, budget.schedule(shape.steps, rate, every=500), runs / f"{name}-{shape.patch}.pt"
     )
     calibrate(network, held_out_patches(kept, magnification, shape.patch, HELD_OUT))
 
@@ -117,14 +120,30 @@ def train_tissue(
         card,
         name=name,
         split=card.split + "; its logits were calibrated and its threshold chosen on those",
-        architecture={"kind": "tissue", "widths": list(shape.widths)},
+        architecture={"kind": "tissue", "widths": list(network.widths)},
         inputs=dict(card.inputs)
-        | {"mm_per_pixel": magnification.mm, "patch": shape.patch, "mean": MEAN, "std": STD},
+        | {
+            "mm_per_pixel": magnification.mm,
+            "patch": network.patch,
+            "mean": network.mean,
+            "std": network.std,
+        },
         limits=card.limits
         + f" Annotations larger than the patch were left out ({source.too_large} of them).",
     )
     save_once(network, described, out)
     return result
+
+
+def _first(name: str, shape: Shape, card: ModelCard, budget: Budget) -> tuple[TissueClassifier, ModelCard]:
+    """The network that training begins with, and its card."""
+    before = trained_before(name, budget.start)
+    if before is None:
+        return TissueClassifier(shape.patch, shape.widths, MEAN, STD), card
+    network, known = before
+    if not isinstance(network, TissueClassifier):
+        raise WeightsMismatch(f"{name}: the card does not describe a tissue classifier")
+    return network, begun_from(card, known)
 
 
 def balanced_loss(margin: Tensor, labels: Tensor) -> Tensor:
