@@ -56,8 +56,18 @@ def calibration_gaps(
 
 
 def platt(labels: NDArray[np.int64], margin: NDArray[np.float64]) -> tuple[float, float]:
-    """Slope and offset that turn logits (N,) into those of the labels' probabilities (Platt 1999)."""
-    fitted = LogisticRegression(C=np.inf).fit(margin[:, None], labels)
+    """Slope and offset that turn logits (N,) into those of the labels' probabilities.
+
+    As Platt (1999) has it: each of n patches with a finding is taught (n + 1) / (n + 2) and each of m
+    without one 1 / (m + 2), so that patches which the logits tell apart without an error do not make
+    the classifier sure beyond all bounds.
+    """
+    findings = int(labels.sum())
+    taught = np.where(labels == 1, (findings + 1) / (findings + 2), 1 / (len(labels) - findings + 2))
+    both = np.concatenate([margin, margin])[:, None]
+    fitted = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(
+        both, np.repeat([1, 0], len(labels)), sample_weight=np.concatenate([taught, 1 - taught])
+    )
     return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
 
 

@@ -14,7 +14,7 @@ from sklearn.metrics import auc, brier_score_loss, confusion_matrix, roc_auc_sco
 
 from mammoview.errors import UnusableDataset
 from mammoview.evaluation.bootstrap import clustered_distance
-from mammoview.evaluation.calibration import BINS, calibration_gaps, reliability
+from mammoview.evaluation.calibration import BINS, calibration_gaps, platt, reliability
 from mammoview.evaluation.patches import HeldOut
 from mammoview.evaluation.split import validation_half
 from mammoview.evaluation.tissue import (
@@ -165,3 +165,11 @@ def test_nobody_is_measured_by_a_calibration_that_she_helped_to_fit():
     relabelled = labels.copy()
     relabelled[:5] = 1 - relabelled[:5]
     assert_array_equal(calibrated_elsewhere(relabelled, scores, half)[half == 0], calibrated[half == 0])
+
+
+def test_patches_that_are_told_apart_without_an_error_do_not_make_a_classifier_sure_beyond_bounds():
+    """Platt 1999: ten of ten are taught 11 in 12."""
+    labels = np.repeat([0, 1], 10)
+    slope, offset = platt(labels, np.where(labels == 1, 2.0, -2.0))
+    assert expit(slope * 2 + offset) == pytest.approx(11 / 12, abs=1e-3)
+    assert expit(slope * -2 + offset) == pytest.approx(1 / 12, abs=1e-3)
