@@ -20,7 +20,7 @@ from mammoview.phantom.insertion import Room, insert, put_somewhere, random_lesi
 from mammoview.phantom.lesions import CircumscribedMass, Cluster, Lesion, SpiculatedMass
 from mammoview.prepare import find_breast
 from mammoview.readers import raster
-from mammoview.readers.annotated import DIGITISED, SYNTHETIC, AnnotatedFilm
+from mammoview.readers.annotated import DIGITISED, WITH_SYNTHETIC_LESIONS, AnnotatedFilm
 from mammoview.readers.datasets import open_dataset
 
 MM = 0.1
@@ -231,7 +231,7 @@ def test_what_is_synthetic_says_so(copies: tuple[AnnotatedFilm, ...]) -> None:
         assert mammogram.synthetic
         assert "synthetic lesions" in mammogram.facts["synthetic"]
         assert "approximate" in mammogram.facts["synthetic"]
-        assert copy.facts["kind"] == SYNTHETIC
+        assert copy.facts["kind"] == WITH_SYNTHETIC_LESIONS
         assert "synthetic lesions" in copy.facts["marked by"]
 
 
@@ -245,7 +245,7 @@ def test_the_card_of_a_network_says_that_its_lesions_are_synthetic(copies: tuple
     prepared = [Prepared(copy.film.source, copy.patient, False, boxes, inside, {}) for copy in copies]
     card = card_of(manifest_of("set", prepared, 0), copies, prepared, MM)
     assert "synthetic lesions" in card.trained_on
-    assert "no figure holds for patients" in card.limits
+    assert "do not hold for patients" in card.limits
     assert "masses and calcifications" in card.limits
 
 

@@ -47,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="processes that prepare and assess films (default: 1)",
     )
+    parser.add_argument(
+        "--tissue-only",
+        action="store_true",
+        help="measure only the tissue classifiers on patches: minutes, and no report.html",
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument(
         "--choose",
@@ -82,6 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
         with_places = _with_places(kept, prepared, arguments)
         patches = _scored(suite, with_places, crosswise)
         figures = _tissue(suite, patches)
+        if arguments.tissue_only:
+            return _tissue_only(suite, kept, patches, figures, arguments)
         examples = examples_of(suite, with_places if crosswise else ())
         if arguments.choose:
             _choose(suite, examples, patches, folder)
@@ -96,6 +103,22 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.choose:
         _write_metrics(suite, metrics["networks"], overall, folder)
     _print({**metrics["networks"], "films and saliency": overall, **metrics["baselines"]})
+    return 0
+
+
+def _tissue_only(
+    suite: Suite,
+    films: Sequence[AnnotatedFilm],
+    patches: dict[Magnification, ScoredPatches],
+    figures: dict[str, dict[str, Figure]],
+    arguments: argparse.Namespace,
+) -> int:
+    """Write and print what was measured on patches."""
+    known = {name: found for name, found in _as_json(figures).items() if found}
+    curves = {"curves": _curves(suite, patches), "counts": {"patches": _patch_counts(suite, patches)}}
+    head = _head(suite, len(films), len({f.patient for f in films}), arguments)
+    write_json(head | {"networks": known} | curves, arguments.out / "metrics.json")
+    _print(known)
     return 0
 
 
@@ -236,7 +259,6 @@ def _metrics(
     arguments: argparse.Namespace,
 ) -> dict[str, Any]:
     """The content of metrics.json; a figure is {"value", "low", "high", "unit", "n", "patients"}."""
-    from mammoview.evaluation.evidence import described
     from mammoview.evaluation.figures import film_figures, film_score_figures, froc_curves, warning_counts
     from mammoview.evaluation.lesions import (
         baseline_figures,
@@ -245,24 +267,13 @@ def _metrics(
         saliency_figures,
     )
     from mammoview.evaluation.subgroups import subgroup_figures
-    from mammoview.evaluation.tissue import tissue_curves
 
-    curves: dict[str, dict[str, Any]] = {"froc": froc_curves(judged)}
-    for magnification, scored in patches.items():
-        for kind, curve in tissue_curves(scored).items():
-            curves.setdefault(kind, {})[suite.tissue_cards[magnification].name] = curve
     overall = film_figures(judged) | saliency_figures(judged) | finding_figures(judged)
-    return {
-        "dataset": arguments.dataset.resolve().name,
-        "films": len(judged),
-        "patients": len({f.patient for f in judged}),
-        "which": arguments.films,
-        "stride": arguments.stride,
-        "cards": described(suite.cards),
-        "operating_points": {card.name: card.operating_point for card in suite.cards},
+    head = _head(suite, len(judged), len({f.patient for f in judged}), arguments)
+    return head | {
         "networks": _as_json(_with_lattice(suite, judged, figures)),
         "films_and_saliency": _as_json(overall),
-        "curves": curves,
+        "curves": {"froc": froc_curves(judged)} | _curves(suite, patches),
         "film_scores": _as_json(film_score_figures(judged)),
         "subgroups": _as_json(subgroup_figures(judged)),
         "baselines": _as_json(baseline_figures(judged)),
@@ -271,6 +282,36 @@ def _metrics(
         "lesions": lesion_rows(judged),
         "warnings": warning_counts(judged),
     }
+
+
+def _head(suite: Suite, films: int, patients: int, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What was measured, by which networks."""
+    from mammoview.evaluation.evidence import described
+
+    return {
+        "dataset": arguments.dataset.resolve().name,
+        "films": films,
+        "patients": patients,
+        "which": arguments.films,
+        "stride": arguments.stride,
+        "cards": described(suite.cards),
+        "operating_points": {card.name: card.operating_point for card in suite.cards},
+    }
+
+
+def _curves(suite: Suite, patches: dict[Magnification, ScoredPatches]) -> dict[str, dict[str, Any]]:
+    """Curves of the tissue classifiers, by kind and network."""
+    from mammoview.evaluation.tissue import tissue_curves
+
+    curves: dict[str, dict[str, Any]] = {}
+    for magnification, scored in patches.items():
+        for kind, curve in tissue_curves(scored).items():
+            curves.setdefault(kind, {})[suite.tissue_cards[magnification].name] = curve
+    return curves
+
+
+def _patch_counts(suite: Suite, patches: dict[Magnification, ScoredPatches]) -> dict[str, int]:
+    return {suite.tissue_cards[m].name: len(s.suspicion) for m, s in patches.items()}
 
 
 def _with_lattice(
@@ -315,7 +356,7 @@ def _counts(
         "lesions": sum(len(f.lesions) for f in judged),
         "findings": sum(f.findings for f in judged),
         "too large for a patch": {suite.tissue_cards[m].name: n for m, n in left_out.items()},
-        "patches": {suite.tissue_cards[m].name: len(s.suspicion) for m, s in patches.items()},
+        "patches": _patch_counts(suite, patches),
     }
 
 

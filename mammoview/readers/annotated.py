@@ -14,6 +14,7 @@ from mammoview.errors import UnreadableOutlines
 __all__ = [
     "DIGITISED",
     "SYNTHETIC",
+    "WITH_SYNTHETIC_LESIONS",
     "AnnotatedFilm",
     "content_of",
     "digest_of",
@@ -24,6 +25,9 @@ __all__ = [
 
 DIGITISED: Final = "digitised film"
 SYNTHETIC: Final = "synthetic film"
+WITH_SYNTHETIC_LESIONS: Final = "digitised film with synthetic lesions"
+"""What films are, as the fact "kind" has it."""
+
 LARGEST_READ: Final = 2 * 1024**2
 """Bytes of a file whose content is read to tell it from another."""
 

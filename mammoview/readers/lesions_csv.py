@@ -19,7 +19,14 @@ import numpy as np
 from mammoview.domain import Film, Given, Laterality, LesionType, Mammogram, Outline, Pathology, View
 from mammoview.errors import UnreadableScan, UnusableDataset
 from mammoview.readers import raster
-from mammoview.readers.annotated import DIGITISED, SYNTHETIC, AnnotatedFilm, content_of, digest_of, kinds_of
+from mammoview.readers.annotated import (
+    DIGITISED,
+    WITH_SYNTHETIC_LESIONS,
+    AnnotatedFilm,
+    content_of,
+    digest_of,
+    kinds_of,
+)
 from mammoview.readers.guard import inside, shown
 from mammoview.readers.limits import LONGEST_EDGE, check_size, check_spacing
 
@@ -134,7 +141,7 @@ def _cbis(path: Path, rows: list[dict[str, str]]) -> AnnotatedFilm:
     facts = {"density": first["density"], "digitiser": first["digitizer"]}
     synthetic = first.get("synthetic", "")
     known_before = facts | {
-        "kind": SYNTHETIC if synthetic else DIGITISED,  # as all of CBIS-DDSM
+        "kind": WITH_SYNTHETIC_LESIONS if synthetic else DIGITISED,  # as all of CBIS-DDSM
         "lesions": kinds_of(outlines),
         "marked by": ("boxes of synthetic lesions" if synthetic else "boxes") if outlines else "",
     }

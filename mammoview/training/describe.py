@@ -10,7 +10,7 @@ from typing import Final
 from mammoview.domain import LesionType, ModelCard
 from mammoview.evaluation.split import SPLIT_IN_WORDS
 from mammoview.evaluation.store import Prepared
-from mammoview.readers.annotated import DIGITISED, SYNTHETIC, AnnotatedFilm
+from mammoview.readers.annotated import DIGITISED, SYNTHETIC, WITH_SYNTHETIC_LESIONS, AnnotatedFilm
 from mammoview.training.manifest import Manifest
 
 __all__ = ["card_of"]
@@ -116,6 +116,8 @@ def _limits(shown: _Shown, band_limit_mm: float) -> Iterable[str]:
 def _on_kinds(kinds: set[str]) -> str:
     if SYNTHETIC in kinds:
         return "Synthetic films were among those trained on: no figure holds for patients."
+    if WITH_SYNTHETIC_LESIONS in kinds:
+        return "Its lesions are synthetic: figures measured on such films do not hold for patients."
     if kinds == {DIGITISED}:
         return "Digital mammograms were not trained."
     if DIGITISED in kinds:

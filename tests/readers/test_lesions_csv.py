@@ -10,7 +10,7 @@ from PIL import Image
 
 from mammoview.domain import Laterality, LesionType
 from mammoview.errors import UnusableDataset
-from mammoview.readers.annotated import DIGITISED, SYNTHETIC
+from mammoview.readers.annotated import DIGITISED, WITH_SYNTHETIC_LESIONS
 from mammoview.readers.lesions_csv import open_dataset
 
 CBIS = {
@@ -214,7 +214,7 @@ def test_a_type_that_is_not_known_is_refused(folder: Path) -> None:
 def test_a_film_with_synthetic_lesions_says_so(folder: Path) -> None:
     drawn_film(folder, "a.jpg")
     (film,) = open_dataset(written(folder, CBIS | MORE | {"synthetic": "synthetic lesions put into it"}))
-    assert film.facts["kind"] == SYNTHETIC
+    assert film.facts["kind"] == WITH_SYNTHETIC_LESIONS
     assert film.facts["marked by"] == "boxes of synthetic lesions"
     assert film.film.read().synthetic
     assert film.film.read().facts["synthetic"] == "synthetic lesions put into it"
