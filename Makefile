@@ -1,5 +1,6 @@
 # make run     the page with the demo case, on this machine only
 # make test    every test, the page in a real browser among them
+# make retrain a small network from real films, in some ten minutes, against the figure in the README
 # make check   layout, faults, types, and which part may know which
 #
 # make run DATA=folder   offers the cases below that folder too
@@ -12,7 +13,7 @@ FOUND = $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 PYTHON ?= $(or $(FOUND),$(error Mammoview needs Python 3.11 to 3.13: install one of them and try again))
 VENV := .venv/bin/python
 
-.PHONY: run test check
+.PHONY: run test retrain check
 
 run:
 	@$(PYTHON) tools/install.py
@@ -31,6 +32,10 @@ test:
 	@$(PYTHON) tools/install.py --dev
 	@$(VENV) tools/browser.py --prepare || true
 	@$(VENV) -m pytest
+
+retrain:
+	@$(PYTHON) tools/install.py --dev
+	@MAMMOVIEW_RETRAIN=1 $(VENV) -m pytest tests/test_retraining.py
 
 check:
 	@$(PYTHON) tools/install.py --dev

@@ -243,7 +243,7 @@ def test_the_card_of_a_network_says_that_its_lesions_are_synthetic(copies: tuple
 
     boxes, inside = np.zeros((1, 4)), np.ones((1, 1), bool)
     prepared = [Prepared(copy.film.source, copy.patient, False, boxes, inside, {}) for copy in copies]
-    card = card_of(manifest_of("set", prepared, 0), copies, prepared, MM)
+    card = card_of(manifest_of("set", prepared, 0), copies, prepared, MM, "1")
     assert "synthetic lesions" in card.trained_on
     assert "do not hold for patients" in card.limits
     assert "masses and calcifications" in card.limits

@@ -13,7 +13,7 @@ from scipy.special import expit
 from mammoview.backend.findings import find
 from mammoview.domain import Heatmap, Outline
 from mammoview.evaluation.froc import mark
-from mammoview.evaluation.heat import field_frame
+from mammoview.evaluation.heat import field_frame, heat_logits
 from mammoview.evaluation.join import JoinExamples
 from mammoview.evaluation.store import Prepared
 from mammoview.models.heatmap import HeatmapNetwork
@@ -29,7 +29,7 @@ FAINTEST: Final = 0.01
 def joined_heat(network: HeatmapNetwork, examples: JoinExamples) -> dict[str, NDArray[np.float32]]:
     """Heat (I, J) in [0, 1] by film name, of a network that may or may not join the local results in."""
     if not network.local_results:
-        return {name: expit(logits) for name, logits in examples.heat.items()}
+        return {name: expit(logits) for name, logits in heat_logits(network, examples.films).items()}
     device, joined = network.join.weight.device, {}
     for name, logits in examples.heat.items():
         heat, local = torch.from_numpy(logits)[None, None], torch.from_numpy(examples.local[name])[None]

@@ -64,7 +64,7 @@ def heat_logits(network: HeatmapNetwork, films: Sequence[Prepared]) -> dict[str,
     for film in films:
         image = np.asarray(film.images[HEATMAP_REDUCTION], np.float32) / np.float32(255)
         with torch.inference_mode():
-            heat = network(torch.from_numpy(image)[None, None].to(device))
+            heat = network.alone(torch.from_numpy(image)[None, None].to(device))
         logits[film.name] = np.asarray(heat[0, 0].float().cpu().numpy(), np.float32)
     return logits
 

@@ -36,7 +36,7 @@ class JoinExamples:
     ----------
     films : sequence of Prepared
     heat : mapping of film name to ndarray (I, J)
-        Logits of the baseline.
+        Logits of the joining network itself, before it joins.
     local : mapping of film name to ndarray (3, I, J)
         Logits of the tissue classifiers.
     """
@@ -70,7 +70,7 @@ class JoinExamples:
 
 def examples_of(suite: Suite, films: Sequence[Prepared]) -> JoinExamples:
     """The examples of these films, by the networks of a suite."""
-    return JoinExamples(films, heat_logits(suite.baseline, films), local_logits(suite.tissue, films))
+    return JoinExamples(films, heat_logits(suite.heatmap, films), local_logits(suite.tissue, films))
 
 
 def fit_join(network: HeatmapNetwork, examples: JoinExamples, chosen: Sequence[int] | None = None) -> None:

@@ -116,14 +116,16 @@ class HeatmapNetwork(nn.Module):
         -------
         Tensor of shape (N, 1, I, J)
         """
-        heat = self._logits(image)
-        if not self.training:
-            heat = (heat + self._logits(image.flip(2)).flip(2)) / 2
         if not self.local_results:
-            return heat
+            return self.alone(image)
         if tissue is None:
             raise ValueError("this network joins the tissue grids in: it needs the local results")
-        return self.joined(heat, tissue)
+        return self.joined(self.alone(image), tissue)
+
+    def alone(self, image: Tensor) -> Tensor:
+        """Logits of heat (N, 1, I, J) without local results, whether the network joins them in or not."""
+        heat = self._logits(image)
+        return heat if self.training else (heat + self._logits(image.flip(2)).flip(2)) / 2
 
     def joined(self, heat: Tensor, tissue: Tensor) -> Tensor:
         """Logits of heat with local results, from those without (N, 1, I, J) and the grids (N, 3, I, J)."""

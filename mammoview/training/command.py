@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--local-results", action="store_true", help="the heatmap that joins the tissue grids in")
     add("--small", action="store_true", help="smaller networks, fewer batches: minutes, not hours")
     add("--start-from", type=Path, metavar="WEIGHTS", help="go on from these networks, not from random ones")
+    add("--version", default="1.0", help="of the networks, as their cards are to name it (default: 1.0)")
     add("--out", type=Path, help="where cards and tensors go (default: weights-DATASET in --runs)")
     add("--runs", type=Path, default=Path("runs"), help="checkpoints and prepared films")
     add("--steps", type=_from(1), help="batches, instead of the usual number")
@@ -118,7 +119,7 @@ def _train(arguments: argparse.Namespace, team: Team) -> None:
 
     material = _material(arguments, team)
     manifest = manifest_of(material.name, material.prepared, arguments.seed)
-    card = card_of(manifest, material.films, material.prepared, arguments.band_limit_mm)
+    card = card_of(manifest, material.films, material.prepared, arguments.band_limit_mm, arguments.version)
     out = arguments.out or arguments.runs / f"weights-{material.name}"
     checkpoints = arguments.runs / f"checkpoints-{_digest(material.films, arguments)}"
     trainings = _trainings(arguments)

@@ -15,7 +15,6 @@ from mammoview.training.manifest import Manifest
 
 __all__ = ["card_of"]
 
-VERSION: Final = "1.0"
 PLURALS: Final = {
     LesionType.MASS: "masses",
     LesionType.CALCIFICATION: "calcifications",
@@ -42,7 +41,11 @@ class _Shown:
 
 
 def card_of(
-    manifest: Manifest, films: Sequence[AnnotatedFilm], prepared: Sequence[Prepared], band_limit_mm: float
+    manifest: Manifest,
+    films: Sequence[AnnotatedFilm],
+    prepared: Sequence[Prepared],
+    band_limit_mm: float,
+    version: str,
 ) -> ModelCard:
     """The card of any network trained on these films; name, architecture and figures are still open.
 
@@ -52,13 +55,15 @@ def card_of(
     films, prepared : sequences of the same length and order
         Of both sides of the split.
     band_limit_mm : float
+    version : str
+        Of the network, as whoever trains it names it.
     """
     pairs = [(f, p) for f, p in zip(films, prepared, strict=True) if not p.validation]
     shown = _Shown(tuple(f for f, _ in pairs), tuple(p for _, p in pairs))
     kept = len(films) - len(pairs)
     return ModelCard(
         name="",
-        version=VERSION,
+        version=version,
         sha256="",
         architecture={},
         inputs={"band_limit_mm": band_limit_mm},

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mammoview.domain import Magnification, ModelCard
@@ -17,7 +16,7 @@ from mammoview.errors import WeightsMismatch
 from mammoview.evaluation.heat import TARGET_SIGMA, heat_logits, heat_target, local_logits
 from mammoview.evaluation.join import JoinExamples, fit_join
 from mammoview.evaluation.store import Prepared
-from mammoview.models.cards import HEATMAP_REDUCTION, heatmap_name, load_network, tissue_name
+from mammoview.models.cards import HEATMAP_REDUCTION, heatmap_name, load_network, load_trainable, tissue_name
 from mammoview.models.heatmap import HeatmapNetwork
 from mammoview.models.tissue import TissueClassifier
 from mammoview.training.fit import Budget, fit
@@ -115,13 +114,13 @@ def _described(card: ModelCard, architecture: dict[str, Any], local_results: boo
 
 def _join(films: Sequence[Prepared], card: ModelCard, out: Path) -> dict[str, Any]:
     """The trained baseline with the tissue grids joined in."""
-    baseline, baseline_card = load_network(heatmap_name(False), out)
-    assert isinstance(baseline, HeatmapNetwork)
+    baseline, baseline_card = load_trainable(heatmap_name(False), out)
     network = _untrained(dict(baseline_card.architecture), local_results=True)
-    network.load_state_dict(load_file(out / f"{heatmap_name(False)}.safetensors"), strict=False)
+    network.load_state_dict(baseline.state_dict(), strict=False)
+    network.eval()
     validation = [f for f in films if f.validation]
     examples = JoinExamples(
-        validation, heat_logits(baseline, validation), local_logits(_classifiers(out), validation)
+        validation, heat_logits(network, validation), local_logits(_classifiers(out), validation)
     )
     fit_join(network, examples)
     described = _described(card, dict(baseline_card.architecture), local_results=True)

@@ -113,3 +113,19 @@ def test_the_level_lets_so_many_false_findings_through_and_no_more(false_per_fil
 def test_a_level_is_never_below_the_faintest():
     heats = {"a": np.zeros(SHAPE, np.float32)}
     assert heat_level(heats, [replace(film("a", "p"))]) == FAINTEST
+
+
+def test_what_is_joined_is_the_heat_of_the_joining_network_itself(tmp_path):
+    """Its trunk need not be the baseline's; the baseline's own heat is what its level is chosen by."""
+    suite = small_suite(tmp_path)
+    with torch.no_grad():
+        suite.heatmap.heat.bias += 1.5
+    films = [film("film", "patient")]
+    made = examples_of(suite, films)
+    image = torch.zeros(1, 1, SHAPE[0] * 8, SHAPE[1] * 8)
+    tissue = torch.from_numpy(made.local["film"])[None]
+    with torch.inference_mode():
+        whole = suite.heatmap(image, tissue).sigmoid()[0, 0]
+        alone = suite.baseline(image).sigmoid()[0, 0]
+    assert_allclose(joined_heat(suite.heatmap, made)["film"], whole, rtol=1e-4)
+    assert_allclose(joined_heat(suite.baseline, made)["film"], alone, rtol=1e-4)
