@@ -1,4 +1,4 @@
-"""The command line: assess, evaluate, familiarity, paper, train, stamp, phantom.
+"""The command line: assess, evaluate, familiarity, paper, train, phantom.
 
 What a command needs is imported when it runs, so that `--help` and a refusal come at once. Whatever
 goes wrong on purpose is one sentence on standard error and exit status 2; Ctrl-C is status 130.
@@ -30,7 +30,6 @@ ELSEWHERE: Final = {
         "mammoview.evaluation.familiarity_command",
     ),
     "evaluate": ("measure the networks on annotated films", "mammoview.evaluation.command"),
-    "stamp": ("bind networks of an earlier version to their cards", "mammoview.models.stamp_command"),
 }
 """Commands that live with what they run: a module with `add_arguments(parser)` and `run(arguments)`."""
 

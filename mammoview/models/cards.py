@@ -39,7 +39,6 @@ __all__ = [
     "read_card",
     "replace_tensors",
     "save_network",
-    "stamp_network",
     "tissue_name",
     "write_card",
 ]
@@ -166,10 +165,7 @@ def load_trainable(name: str, folder: Path) -> tuple[Network, ModelCard]:
     card, path = _verified(name, folder)
     stamped = _stamp_in(path)
     if stamped is None:
-        raise WeightsMismatch(
-            f"{path.name} is of an earlier version, whose card can be edited unnoticed: if it was not, "
-            f"run `python -m mammoview stamp --weights {folder}`, else train again"
-        )
+        raise WeightsMismatch(f"{path.name} does not say what it was trained with: restore it or train again")
     if stamped != _stamp_of(card):
         raise WeightsMismatch(
             f"the card of {name} {card.version} has another architecture or other inputs than {path.name} "
@@ -245,31 +241,6 @@ def replace_tensors(name: str, tensors: Mapping[str, Tensor], folder: Path) -> M
     _, card = load_network(name, folder)  # verifies it
     path = folder / f"{name}.safetensors"
     return _save({**load_file(path), **tensors}, replace(card, metrics={}), folder)
-
-
-def stamp_network(name: str, folder: Path) -> bool:
-    """Write what a card says of architecture and inputs into a tensor file of before it was kept there.
-
-    Tensors, figures and the rest of the card stay as they are; its digest is the new file's.
-
-    Returns
-    -------
-    bool
-        Whether that was needed; a network that can be loaded as it is is left alone.
-
-    Raises
-    ------
-    WeightsMissing, WeightsMismatch
-        The file is not the one that the card describes, does not fit its architecture, or was written
-        with another card.
-    """
-    card, path = _verified(name, folder)
-    if _stamp_in(path) is not None:
-        load_network(name, folder)
-        return False
-    _filled(card, path)
-    _save(load_file(path), card, folder)
-    return True
 
 
 def read_card(name: str, folder: Path) -> ModelCard:

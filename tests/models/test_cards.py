@@ -11,7 +11,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from mammoview.cli import main
 from mammoview.domain import Magnification
 from mammoview.errors import BadSetting, WeightsMismatch, WeightsMissing
 from mammoview.models.cards import (
@@ -19,10 +18,8 @@ from mammoview.models.cards import (
     choose_device,
     load_network,
     load_suite,
-    read_card,
     replace_tensors,
     save_network,
-    stamp_network,
     tissue_name,
     write_card,
 )
@@ -134,46 +131,11 @@ def test_replaced_tensors_come_with_a_card_that_fits_and_has_no_figures(tmp_path
     assert card.sha256 != suite.heatmap_card.sha256
 
 
-def test_an_older_file_is_refused_with_what_to_do_until_it_is_stamped(tmp_path, capsys):
+def test_a_file_that_does_not_say_what_it_was_trained_with_is_refused(tmp_path):
     small_suite(tmp_path)
-    path = unstamped(tmp_path, "tissue-0.5")
-    before, tensors = read_card("tissue-0.5", tmp_path), load_file(path)
-    with pytest.raises(WeightsMismatch, match=f"run `python -m mammoview stamp --weights {tmp_path}`"):
+    unstamped(tmp_path, "tissue-0.5")
+    with pytest.raises(WeightsMismatch, match="does not say what it was trained with: restore it or train"):
         load_suite(tmp_path, "cpu")
-    assert main(["stamp", "--weights", str(tmp_path)]) == 0
-    assert "tissue-0.5 is bound to its card now" in capsys.readouterr().out
-    load_suite(tmp_path, "cpu")
-    after = read_card("tissue-0.5", tmp_path)
-    assert after == replace(before, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
-    assert after.metrics == {"AUC": {"value": 0.9}}
-    assert load_file(path).keys() == tensors.keys()
-    for key, tensor in load_file(path).items():
-        torch.testing.assert_close(tensor, tensors[key], rtol=0, atol=0)
-    files = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
-    assert main(["stamp", "--weights", str(tmp_path)]) == 0
-    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == files
-
-
-def test_what_is_not_as_it_was_saved_is_never_stamped(tmp_path, capsys):
-    small_suite(tmp_path)
-    path = unstamped(tmp_path, "tissue-0.5")
-    path.write_bytes(path.read_bytes()[:-1] + b"\1")
-    edited(tmp_path, "heatmap-baseline", "architecture", {"dilations": [2, 1]})
-    unstamped(tmp_path, "tissue-0.33")
-    edited(tmp_path, "tissue-0.33", "architecture", {"widths": [4, 6, 8]})
-    files = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
-    for name, sentence in (
-        ("tissue-0.5", "not the file"),
-        ("heatmap-baseline", "another architecture"),
-        ("tissue-0.33", "does not fit"),
-    ):
-        with pytest.raises(WeightsMismatch, match=sentence):
-            stamp_network(name, tmp_path)
-    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == files
-    (tmp_path / "empty").mkdir()
-    assert main(["stamp", "--weights", str(tmp_path / "empty")]) == 2
-    (sentence,) = capsys.readouterr().err.splitlines()
-    assert "name a folder of networks" in sentence
 
 
 @pytest.mark.parametrize("name", ["tissue-0.25.json", "tissue-0.25.safetensors"])
