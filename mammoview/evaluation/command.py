@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mammoview.aside import made, write_json
 from mammoview.domain import Magnification, Settings
-from mammoview.errors import UnusableDataset
+from mammoview.errors import BadSetting, UnusableDataset
 
 if TYPE_CHECKING:
     from mammoview.evaluation.bootstrap import Figure
@@ -74,10 +74,14 @@ def run(arguments: argparse.Namespace) -> int:
     ------
     UnusableDataset
         The folder is not a dataset, or holds no film of the wanted patients.
+    BadSetting
+        Operating points are to be chosen without films.
     """
     from mammoview.evaluation.join import examples_of
     from mammoview.models.cards import WEIGHTS, load_suite
 
+    if arguments.tissue_only and arguments.choose:
+        raise BadSetting("--choose needs whole films: give it without --tissue-only")
     folder = arguments.weights or WEIGHTS
     films = _wanted(arguments)
     suite = load_suite(folder, arguments.device)
@@ -88,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
         patches = _scored(suite, with_places, crosswise)
         figures = _tissue(suite, patches)
         if arguments.tissue_only:
-            return _tissue_only(suite, kept, patches, figures, arguments)
+            return _tissue_only(suite, with_places, patches, figures, arguments)
         examples = examples_of(suite, with_places if crosswise else ())
         if arguments.choose:
             _choose(suite, examples, patches, folder)
@@ -108,7 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _tissue_only(
     suite: Suite,
-    films: Sequence[AnnotatedFilm],
+    films: Sequence[Prepared],
     patches: dict[Magnification, ScoredPatches],
     figures: dict[str, dict[str, Figure]],
     arguments: argparse.Namespace,

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, help="where cards and tensors go (default: weights-DATASET in --runs)")
     add("--runs", type=Path, default=Path("runs"), help="checkpoints and prepared films")
     add("--steps", type=_from(1), help="batches, instead of the usual number")
-    add("--batch", type=_batch, metavar="N", help="examples in each batch, a multiple of 4")
+    add("--batch", type=_batch, metavar="N", help="examples in each batch, a multiple of 8")
     add("--seed", type=_from(0), default=0, help="of the first weights and of every draw")
     add("--patience", type=_from(1), help="validations without a better one before it stops early")
     add("--workers", type=number_of_processes, default=1, metavar="N", help="processes that prepare films")
@@ -61,8 +61,8 @@ def _band_limit(text: str) -> float:
 
 
 def _batch(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) <= 1024 or int(text) % 4:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a multiple of 4 from 4 to 1024")
+    if not text.isdecimal() or not 0 < int(text) <= 1024 or int(text) % 8:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a multiple of 8 from 8 to 1024")
     return int(text)
 
 

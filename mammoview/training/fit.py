@@ -21,10 +21,13 @@ from mammoview.training.plan import Budget, Schedule
 from mammoview.training.precision import gradient_scaler
 from mammoview.training.team import Team
 
-__all__ = ["Budget", "Schedule", "fit"]
+__all__ = ["CHOSEN", "Budget", "Schedule", "fit"]
 
 Loss = Callable[[nn.Module, np.random.Generator], Tensor]
 Score = Callable[[nn.Module], float]
+
+CHOSEN: Final = "of the weights that training passed through, those that did best on these patients were kept"
+"""What a card says of every network that `fit` trained."""
 
 STEEPEST: Final = 5.0  # norm to which gradients are clipped
 

@@ -19,7 +19,7 @@ from mammoview.evaluation.store import Prepared
 from mammoview.models.cards import HEATMAP_REDUCTION, heatmap_name, load_network, load_trainable, tissue_name
 from mammoview.models.heatmap import HeatmapNetwork
 from mammoview.models.tissue import TissueClassifier
-from mammoview.training.fit import Budget, fit
+from mammoview.training.fit import CHOSEN, Budget, fit
 from mammoview.training.precision import autocast
 from mammoview.training.start import FURTHER, begun_from, trained_before
 from mammoview.training.team import batch_of, save_once
@@ -78,7 +78,7 @@ def train_heatmap(
     rate = RATE if budget.start is None else RATE * FURTHER
     schedule = budget.schedule(STEPS // 16 if budget.small else STEPS, rate, every=1000, weight_decay=1e-2)
     result = fit(network, loss, score, schedule, runs / f"{name}.pt")
-    save_once(network, _described(card, architecture, local_results), out)
+    save_once(network, _described(card, network, architecture), out)
     return result
 
 
@@ -100,15 +100,23 @@ def _untrained(architecture: dict[str, Any], local_results: bool) -> HeatmapNetw
     )
 
 
-def _described(card: ModelCard, architecture: dict[str, Any], local_results: bool) -> ModelCard:
-    inserted = f"{INSERTED:.0%} of the windows got one more mass, out of another of them"
+def _described(card: ModelCard, network: HeatmapNetwork, architecture: dict[str, Any]) -> ModelCard:
+    inserted = (
+        f"in {INSERTED:.0%} of the draws one more mass, out of another of them, was put somewhere in the film"
+    )
     return replace(
         card,
-        name=heatmap_name(local_results),
+        name=heatmap_name(False),
         trained_on=f"{card.trained_on}; {inserted}",
-        architecture=architecture | {"local_results": local_results},
+        split=f"{card.split}; {CHOSEN}",
+        architecture=architecture | {"local_results": False},
         inputs=dict(card.inputs)
-        | {"mm_per_pixel": 0.4, "mean": MEAN, "std": STD, "target_sigma_cells": TARGET_SIGMA},
+        | {
+            "mm_per_pixel": 0.4,
+            "mean": network.mean,
+            "std": network.std,
+            "target_sigma_cells": TARGET_SIGMA,
+        },
     )
 
 
@@ -116,16 +124,22 @@ def _join(films: Sequence[Prepared], card: ModelCard, out: Path) -> dict[str, An
     """The trained baseline with the tissue grids joined in."""
     baseline, baseline_card = load_trainable(heatmap_name(False), out)
     network = _untrained(dict(baseline_card.architecture), local_results=True)
-    network.load_state_dict(baseline.state_dict(), strict=False)
+    network.load_state_dict(network.state_dict() | baseline.state_dict())
     network.eval()
     validation = [f for f in films if f.validation]
     examples = JoinExamples(
         validation, heat_logits(network, validation), local_logits(_classifiers(out), validation)
     )
     fit_join(network, examples)
-    described = _described(card, dict(baseline_card.architecture), local_results=True)
-    split = described.split + "; the layer that joins the local results was fitted on those"
-    save_once(network, replace(described, split=split), out)
+    described = replace(  # what the baseline has seen, the joined network has
+        baseline_card,
+        name=heatmap_name(True),
+        version=card.version,
+        architecture=dict(baseline_card.architecture) | {"local_results": True},
+        split=f"{card.split}; the layer that joins the local results was fitted on those",
+        metrics={},
+    )
+    save_once(network, described, out)
     return {"history": [], "best": -float(examples.loss(network, range(len(validation))))}
 
 

@@ -75,7 +75,8 @@ class Budget:
     start : Path or None
         Folder of trained networks to go on from.
     batch : int or None
-        Examples in each batch, instead of the network's usual number; a multiple of 4.
+        Examples in each batch, instead of the network's usual number; a multiple of 8, so that
+        half of each part that a process may draw are around a lesion.
     """
 
     steps: int | None = None

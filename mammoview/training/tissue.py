@@ -25,7 +25,7 @@ from mammoview.evaluation.tissue import area_under_curve
 from mammoview.models.cards import tissue_name
 from mammoview.models.tissue import TissueClassifier
 from mammoview.training.crops import FINDING, FREE, NEITHER, CropSource, Geometry, margin_of
-from mammoview.training.fit import Budget, fit
+from mammoview.training.fit import CHOSEN, Budget, fit
 from mammoview.training.precision import autocast
 from mammoview.training.start import FURTHER, begun_from, trained_before
 from mammoview.training.team import batch_of, save_once
@@ -119,7 +119,7 @@ def train_tissue(
     described = replace(
         card,
         name=name,
-        split=card.split + "; its logits were calibrated and its threshold chosen on those",
+        split=f"{card.split}; {CHOSEN}; its logits were calibrated and its threshold chosen on those",
         architecture={"kind": "tissue", "widths": list(network.widths)},
         inputs=dict(card.inputs)
         | {

@@ -96,6 +96,6 @@ def test_training_that_is_to_go_on_from_nothing_is_refused(tmp_path):
 
 
 def test_a_batch_may_have_any_size_that_four_processes_can_share(tmp_path):
-    budget = replace(SMALL, steps=1, batch=4)
+    budget = replace(SMALL, steps=1, batch=8)
     assert train_heatmap(films(), False, empty(), tmp_path, tmp_path, budget)["history"]
     assert read_card("heatmap-baseline", tmp_path).architecture["local_results"] is False
