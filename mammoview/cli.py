@@ -131,7 +131,7 @@ def _parser(argv: Sequence[str]) -> _Parser:
 
 
 def _add_assess(commands: Any) -> None:
-    purpose = "assess mammograms; write assessment.json, layers.npz and overlay.png"
+    purpose = "assess mammograms; write assessment.json, layers.npz, overlay.png and report.html"
     command = commands.add_parser("assess", help=purpose, description=f"{purpose.capitalize()}.")
     command.set_defaults(run=_assess)
     add = command.add_argument

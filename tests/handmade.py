@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mammoview.curves import Curves, Rate
 from mammoview.domain import (
     Assessment,
     BreastMask,
@@ -33,6 +34,25 @@ ROWS, COLUMNS = 512, 384
 
 PLAIN = Frame(COLUMNS)
 MIRRORED = Frame(COLUMNS, mirrored=True)
+
+
+CURVES = Curves(
+    sha256="0" * 64,
+    dataset="films made by hand",
+    n=40,
+    patients=12,
+    threshold=0.5,
+    sensitivity_there=Rate(0.9, 0.8, 0.97),
+    false_positives_there=Rate(0.1, 0.04, 0.2),
+    false_positive_rate=(0.0, 0.1, 1.0),
+    sensitivity=(0.0, 0.9, 1.0),
+    suspicion=(0.2, 0.8),
+    frequency=(0.25, 0.75),
+    counts=(20, 20),
+    low=(0.1, None),
+    high=(0.4, None),
+)
+"""Made up; of the network that `card` describes."""
 
 
 def square(row: float, column: float, side: float, frame: Frame, drawn_by: Drawn = Drawn.READER) -> Outline:

@@ -312,7 +312,7 @@ def content_of(out: Path) -> dict:
     return json.loads((out / "assessment.json").read_text(encoding="utf-8"))
 
 
-def test_a_film_is_assessed_into_three_files(tmp_path, capsys, untrained):
+def test_a_film_is_assessed_into_its_files(tmp_path, capsys, untrained):
     scan, out = film(tmp_path / "film.png"), tmp_path / "out"
     settings = (
         "--settings",

@@ -42,7 +42,7 @@ def written(folder: Path, **facts):
     return json.loads((folder / "assessment.json").read_text(encoding="utf-8"))
 
 
-def test_one_assessment_makes_three_files(tmp_path):
+def test_one_assessment_makes_four_files(tmp_path):
     written(tmp_path / "new" / "folder")
     assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == sorted(export.FILES)
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
@@ -157,6 +157,18 @@ def test_the_picture_is_rgb_and_no_longer_than_2400_pixels(tmp_path):
         assert 2000 < max(picture.size) <= 2400
 
 
+def test_at_full_resolution_every_pixel_of_the_film_is_drawn():
+    picture = overlays.compose(handmade.mammogram(), assessed(), longest=None)
+    assert _film_shape(picture, 512) == (512, 384)
+    left = (picture.shape[1] - 384) // 2
+    untouched = picture[:100, left : left + 384]
+    assert_array_equal(untouched.any(axis=2), np.broadcast_to(np.arange(384) >= 40, (100, 384)))
+
+
+def test_layers_are_the_same_bytes_each_time():
+    assert layers_npz.content(assessed()) == layers_npz.content(assessed())
+
+
 def test_a_film_with_oblong_pixels_is_shown_in_true_proportions():
     flat = overlays.compose(handmade.mammogram(), assessed(spacing_mm=(0.05, 0.05)))
     tall = overlays.compose(handmade.mammogram(), assessed(spacing_mm=(0.10, 0.05)))
@@ -220,7 +232,7 @@ def test_existing_files_are_replaced_and_others_left_alone(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     assert written(tmp_path)["score"] == 0.87
     assert (tmp_path / "notes.txt").read_text() == "mine"
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == len(export.FILES) + 1
 
 
 def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
@@ -233,9 +245,9 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("failing", range(6))
+@pytest.mark.parametrize("failing", range(8))
 def test_a_failed_move_puts_the_earlier_files_back(tmp_path, monkeypatch, failing):
-    """Three old files step aside and three new ones take their place; any of the six moves may fail."""
+    """Four old files step aside and four new ones take their place; any of the eight moves may fail."""
     for name in export.FILES:
         (tmp_path / name).write_text(f"old {name}")
     replace_file, moves = Path.replace, iter(range(100))
@@ -253,7 +265,7 @@ def test_a_failed_move_puts_the_earlier_files_back(tmp_path, monkeypatch, failin
     }
 
 
-@pytest.mark.parametrize("failing", range(3))
+@pytest.mark.parametrize("failing", range(4))
 def test_a_failed_move_into_a_new_folder_leaves_no_folder(tmp_path, monkeypatch, failing):
     replace_file, moves = Path.replace, iter(range(100))
 

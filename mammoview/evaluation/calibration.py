@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-__all__ = ["BINS", "Reliability", "calibration_gaps", "platt", "reliability"]
+from mammoview.evaluation.bootstrap import band
+
+__all__ = ["BINS", "Reliability", "calibration_gaps", "frequency_band", "platt", "reliability"]
 
 BINS: Final = 15
 """Of equal width over [0, 1], as Guo et al., ICML 2017 (decision 0035)."""
@@ -43,6 +46,26 @@ def reliability(labels: NDArray[np.int64], scores: NDArray[np.float64], bins: in
         np.bincount(place, values, minlength=bins)[held] / n[held] for values in (scores, labels)
     )
     return Reliability(suspicion, frequency, n[held])
+
+
+def frequency_band(
+    labels: NDArray[np.int64], scores: NDArray[np.float64], patients: Sequence[str], bins: int = BINS
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The 95 % interval by patient of each frequency of `reliability`: low and high, (K,) each.
+
+    NaN where resampling says nothing: of one patient, and of a bin whose patches are all of one kind.
+    """
+    place = _place(scores, bins)
+
+    def frequency(index: NDArray[np.int64]) -> NDArray[np.float64]:
+        n = np.bincount(place[index], minlength=bins)
+        found = np.bincount(place[index], labels[index], minlength=bins)
+        return np.asarray(np.divide(found, n, out=np.full(bins, np.nan), where=n > 0), np.float64)
+
+    own, (low, high) = frequency(np.arange(len(labels))), band(frequency, patients)
+    one_kind, held = (own == 0) | (own == 1), ~np.isnan(own)
+    low[one_kind] = high[one_kind] = np.nan
+    return low[held], high[held]
 
 
 def calibration_gaps(

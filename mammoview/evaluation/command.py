@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mammoview.aside import made, write_json
+from mammoview.curves import curves_of, write_curves
 from mammoview.domain import Magnification, Settings
 from mammoview.errors import BadSetting, UnusableDataset
 
@@ -106,6 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
     overall = metrics["films_and_saliency"]
     if arguments.choose:
         _write_metrics(suite, metrics["networks"], overall, folder)
+        write_curves(curves_of(metrics), folder)
     _print({**metrics["networks"], "films and saliency": overall, **metrics["baselines"]})
     return 0
 
@@ -305,12 +307,17 @@ def _head(suite: Suite, films: int, patients: int, arguments: argparse.Namespace
 
 def _curves(suite: Suite, patches: dict[Magnification, ScoredPatches]) -> dict[str, dict[str, Any]]:
     """Curves of the tissue classifiers, by kind and network."""
-    from mammoview.evaluation.tissue import tissue_curves
+    from mammoview.evaluation.tissue import figures_at, tissue_curves
 
     curves: dict[str, dict[str, Any]] = {}
     for magnification, scored in patches.items():
-        for kind, curve in tissue_curves(scored).items():
-            curves.setdefault(kind, {})[suite.tissue_cards[magnification].name] = curve
+        card = suite.tissue_cards[magnification]
+        there = _as_json(figures_at(scored, card.operating_point))
+        measured = tissue_curves(scored) | {
+            "at_operating_point": {"threshold": card.operating_point, **there}
+        }
+        for kind, curve in measured.items():
+            curves.setdefault(kind, {})[card.name] = curve
     return curves
 
 

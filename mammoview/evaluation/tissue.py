@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,7 +17,7 @@ from sklearn.metrics import roc_curve
 from mammoview.domain import Magnification
 from mammoview.errors import UnusableDataset
 from mammoview.evaluation.bootstrap import Figure, clustered, clustered_distance
-from mammoview.evaluation.calibration import calibration_gaps, platt, reliability
+from mammoview.evaluation.calibration import calibration_gaps, frequency_band, platt, reliability
 from mammoview.evaluation.patches import HeldOut, held_out_patches
 from mammoview.evaluation.split import validation_half
 from mammoview.evaluation.store import Prepared
@@ -28,6 +29,7 @@ __all__ = [
     "best_threshold",
     "calibrated_elsewhere",
     "cross_fitted_thresholds",
+    "figures_at",
     "score_patches",
     "suspicions",
     "tissue_curves",
@@ -196,11 +198,13 @@ def tissue_curves(scored: ScoredPatches) -> dict[str, dict[str, Any]]:
     scores, labels = scored.suspicion, scored.held_out.labels
     false_positive_rate, sensitivity, _ = roc_curve(labels, scores)
     curve = reliability(labels, scored.probability)
+    low, high = frequency_band(labels, scored.probability, scored.held_out.patients)
     positive = scores >= THRESHOLDS[:, None]
     false_positives, false_negatives = positive[:, labels == 0], ~positive[:, labels == 1]
     return {
         "roc": _rounded(false_positive_rate=false_positive_rate, sensitivity=sensitivity),
-        "reliability": _rounded(suspicion=curve.suspicion, frequency=curve.frequency, n=curve.n),
+        "reliability": _rounded(suspicion=curve.suspicion, frequency=curve.frequency, n=curve.n)
+        | {"low": _defined(low), "high": _defined(high)},
         "error_by_threshold": _rounded(
             threshold=THRESHOLDS,
             false_positive_rate=false_positives.mean(axis=1),
@@ -208,6 +212,22 @@ def tissue_curves(scored: ScoredPatches) -> dict[str, dict[str, Any]]:
             total_error=(positive != (labels == 1)).mean(axis=1),
         ),
     }
+
+
+def figures_at(scored: ScoredPatches, threshold: float) -> dict[str, Figure]:
+    """Sensitivity and false positive rate of the balanced draw at one threshold, by patient."""
+    labels, positive = scored.held_out.labels, scored.suspicion >= threshold
+    patients = np.array(scored.held_out.patients)
+
+    def share(of: NDArray[np.bool_]) -> Figure:
+        called = positive[of]
+        return clustered(lambda i: float(called[i].mean()), patients[of].tolist(), "patches")
+
+    return {"sensitivity": share(labels == 1), "false_positive_rate": share(labels == 0)}
+
+
+def _defined(values: NDArray[np.float64]) -> list[float | None]:
+    return [round(value, 6) if math.isfinite(value) else None for value in values.tolist()]
 
 
 def _rounded(**columns: NDArray[Any]) -> dict[str, list[float]]:

@@ -1,4 +1,4 @@
-"""An assessment as files: `assessment.json`, `layers.npz` and `overlay.png`.
+"""An assessment as files: `assessment.json`, `layers.npz`, `overlay.png` and `report.html`.
 
 They are written aside and moved into place together, so that a folder holds the files of one
 assessment or what it held before.
@@ -14,17 +14,17 @@ from typing import Final
 
 from mammoview.aside import made
 from mammoview.domain import Assessment, Mammogram
-from mammoview.export import assessment_json, layers_npz, overlay_png
+from mammoview.export import assessment_json, film_report, layers_npz, overlay_png
 
 __all__ = ["FILES", "write"]
 
-FILES: Final = ("assessment.json", "layers.npz", "overlay.png")
+FILES: Final = ("assessment.json", "layers.npz", "overlay.png", "report.html")
 DRAFTS: Final = ".mammoview-drafts"
 """A folder in the one that is written to: on the same file system, and found again after a kill."""
 
 
 def write(assessment: Assessment, mammogram: Mammogram, folder: Path) -> None:
-    """Write the three files of one assessment into a folder.
+    """Write the four files of one assessment into a folder.
 
     Parameters
     ----------
@@ -43,6 +43,7 @@ def write(assessment: Assessment, mammogram: Mammogram, folder: Path) -> None:
         assessment_json.write(assessment, mammogram, drafts / FILES[0])
         layers_npz.write(assessment, drafts / FILES[1])
         overlay_png.write(assessment, mammogram, drafts / FILES[2])
+        film_report.write(assessment, mammogram, drafts / FILES[3])
         _move_into_place(drafts, folder)
 
 

@@ -29,13 +29,18 @@ from mammoview.domain import (
 )
 from mammoview.overlays import RESEARCH_USE
 
-__all__ = ["document", "write"]
+__all__ = ["content", "document", "write"]
 
 
 def write(assessment: Assessment, mammogram: Mammogram, path: Path) -> None:
-    """Write `document` as JSON in UTF-8, without NaN or infinity."""
+    """Write `content` to a file."""
+    path.write_bytes(content(assessment, mammogram))
+
+
+def content(assessment: Assessment, mammogram: Mammogram) -> bytes:
+    """`document` as JSON in UTF-8, without NaN or infinity."""
     text = json.dumps(document(assessment, mammogram), ensure_ascii=False, allow_nan=False, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
+    return f"{text}\n".encode()
 
 
 def document(assessment: Assessment, mammogram: Mammogram) -> dict[str, Any]:
@@ -46,7 +51,7 @@ def document(assessment: Assessment, mammogram: Mammogram) -> dict[str, Any]:
     """
     stride = assessment.settings.stride
     agreements = scorecard.agreements(assessment, mammogram.outlines)
-    content = {
+    found = {
         "mammoview": mammoview.__version__,
         "research_use": RESEARCH_USE,
         "scan": _scan(assessment.scan),
@@ -64,7 +69,7 @@ def document(assessment: Assessment, mammogram: Mammogram) -> dict[str, Any]:
         "timings_s": {stage: round(seconds, 4) for stage, seconds in assessment.timings_s.items()},
         "warnings": list(dict.fromkeys((*mammogram.warnings, *assessment.warnings))),
     }
-    return _finite(content)  # type: ignore[no-any-return]
+    return _finite(found)  # type: ignore[no-any-return]
 
 
 def _scan(scan: ScanFacts) -> dict[str, Any]:

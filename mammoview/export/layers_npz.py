@@ -15,6 +15,7 @@ centre lies at x' = a x + c y + e, y' = b x + d y + f, that is in row y' - 0.5 a
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,19 @@ from numpy.typing import NDArray
 from mammoview.domain import Assessment, Weighting
 from mammoview.geometry import Frame
 
-__all__ = ["layers", "write"]
+__all__ = ["content", "layers", "write"]
 
 
 def write(assessment: Assessment, path: Path) -> None:
-    """Write all layers, compressed; `path` ends in .npz."""
-    np.savez_compressed(path, allow_pickle=False, **layers(assessment))
+    """Write `content` to a file."""
+    path.write_bytes(content(assessment))
+
+
+def content(assessment: Assessment) -> bytes:
+    """All layers, compressed, as `numpy.load` reads them; the same bytes each time."""
+    file = io.BytesIO()
+    np.savez_compressed(file, allow_pickle=False, **layers(assessment))
+    return file.getvalue()
 
 
 def layers(assessment: Assessment) -> dict[str, NDArray[Any]]:

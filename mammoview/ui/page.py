@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mammoview.ui import log, panels, session, sidebar
+from mammoview.ui import curves, log, panels, session, sidebar, takeaway
 from mammoview.ui.session import Session
 from mammoview.ui.states import layer_states
 from mammoview.ui.viewer import viewer
@@ -56,4 +56,6 @@ def show(reader: Session, film: int) -> None:
         panels.facts(mammogram)
     if assessment is not None:  # their tables need the whole width
         panels.scorecard(mammogram.outlines, reader.agreements(film))
+        takeaway.panel(mammogram, assessment)
+        curves.panel(assessment)
         panels.networks(assessment.cards)

@@ -19,6 +19,7 @@ from mammoview.ui.viewer import MeasuredError
 
 __all__ = [
     "banner",
+    "classifier_at",
     "doubts",
     "facts",
     "findings",
@@ -27,6 +28,7 @@ __all__ = [
     "plain",
     "scorecard",
     "states",
+    "table",
     "told",
     "warnings",
 ]
@@ -37,6 +39,15 @@ RESEARCH_USE = (
     "**Research use only.** Mammoview is not a medical device; nothing here may guide care of a patient."
 )
 NO_VALUE = "–"
+MEANINGS = {
+    "pointing": "Whether the most salient pixel, of those nearest to this outline, lies inside it.",
+    "energy inside": "The share of all saliency of the film that lies inside the outline.",
+    "Dice": "Overlap with the nearest finding: twice the shared area over the sum of both; 1 is the same.",
+    "IoU": "The same overlap as the shared area over the area of both together; 1 is the same.",
+    "tightness": "The salient area at the outline over the outline's area; below 1 the saliency is tighter.",
+    "distance mm": "From the centre of the outline to the centre of the nearest finding, in millimetres.",
+}
+"""What each number of the scorecard says, by its column."""
 TOTAL_ERROR = "total error"  # the paper's figure for each magnification, as cards name it
 
 
@@ -82,7 +93,7 @@ def warnings(sentences: Iterable[str]) -> None:
 
 def states(rows: Iterable[tuple[str, str]]) -> None:
     st.subheader("Layers")
-    _table([{"layer": name, "state": state} for name, state in rows])
+    table([{"layer": name, "state": state} for name, state in rows])
 
 
 def findings(assessment: Assessment) -> None:
@@ -96,7 +107,7 @@ def findings(assessment: Assessment) -> None:
     if not assessment.findings:
         st.markdown(f"No region reaches the heat level {assessment.heatmap.level:.2f}.")
         return
-    _table(
+    table(
         {
             "finding": number,
             "score": f"{finding.score:.2f}",
@@ -113,7 +124,7 @@ def scorecard(outlines: Sequence[Outline], rows: Mapping[Magnification, tuple[Ag
     if not outlines:
         st.markdown("The source has no outline for this film, so there is nothing to compare with.")
         return
-    _table(
+    table(
         _agreement(row, each, outlines)
         for of_one_outline in zip(*rows.values(), strict=True)
         for each, row in zip(rows, of_one_outline, strict=True)
@@ -123,20 +134,56 @@ def scorecard(outlines: Sequence[Outline], rows: Mapping[Magnification, tuple[Ag
         f"least {SALIENT_SHARE:.0%} of the highest saliency around the outline, over the outline's area. "
         f"{NO_VALUE}: not defined, because nothing was salient or nothing was found."
     )
+    for of_one_outline in zip(*rows.values(), strict=True):
+        _explained(dict(zip(rows, of_one_outline, strict=True)), outlines)
+
+
+def _explained(rows: Mapping[Magnification, Agreement], outlines: Sequence[Outline]) -> None:
+    """The numbers of one outline, each with what it says, and what cannot be compared."""
+    number = next(iter(rows.values())).outline
+    with st.expander(plain(f"Outline {number + 1} in words: {lesion(outlines[number])}")):
+        numbers = {each: _agreement(row, each, outlines) for each, row in rows.items()}
+        table(
+            {
+                "measure": name,
+                **{f"at {each.label}": row[name] for each, row in numbers.items()},
+                "what it says": words,
+            }
+            for name, words in MEANINGS.items()
+        )
+        for sentence in incomparable(rows):
+            st.caption(plain(sentence))
+
+
+def incomparable(rows: Mapping[Magnification, Agreement]) -> Iterator[str]:
+    """What cannot be compared with an outline, and why, in one sentence each."""
+    dark = [each.label for each, row in rows.items() if row.energy_inside is None]
+    if dark:
+        yield (
+            f"No saliency was kept at {', '.join(dark)}, as no patch there was both positive and in the heat "
+            "region: pointing, energy inside and tightness are not comparable."
+        )
+    elsewhere = [
+        each.label for each, row in rows.items() if row.energy_inside is not None and row.tightness is None
+    ]
+    if elsewhere:
+        yield f"At {', '.join(elsewhere)} the saliency misses this outline, so it has no tightness there."
+    if all(row.centre_distance_mm is None for row in rows.values()):
+        yield "Nothing was found on this film: Dice and IoU are 0, and there is no distance."
 
 
 def networks(cards: Iterable[ModelCard]) -> None:
     """What each network was trained on, how often it errs, and where it must not be trusted."""
     cards = tuple(cards)
     st.subheader("Networks")
-    _table(
+    table(
         {"network": f"{card.name} {card.version}", "measured": name, **_measured(metric)}
         for card in cards
         for name, metric in card.metrics.items()
     )
     for card in cards:
         with st.expander(plain(f"{card.name} {card.version}")):
-            _table({"": name, "in words": text} for name, text in _words(card).items())
+            table({"": name, "in words": text} for name, text in _words(card).items())
 
 
 def facts(mammogram: Mammogram) -> None:
@@ -151,7 +198,7 @@ def facts(mammogram: Mammogram) -> None:
         "spacing": _spacing(mammogram),
         **mammogram.facts,
     }
-    _table({"": name, "what is known": text} for name, text in said.items())
+    table({"": name, "what is known": text} for name, text in said.items())
 
 
 def magnification_errors(cards: Iterable[ModelCard]) -> dict[Magnification, MeasuredError]:
@@ -163,6 +210,11 @@ def magnification_errors(cards: Iterable[ModelCard]) -> dict[Magnification, Meas
         if _classifies_at(card, magnification)
         for metric in _total_error(card)
     }
+
+
+def classifier_at(cards: Iterable[ModelCard], magnification: Magnification) -> ModelCard | None:
+    """The card of the tissue classifier at a magnification; None where there is none."""
+    return next((card for card in cards if _classifies_at(card, magnification)), None)
 
 
 def _total_error(card: ModelCard) -> list[tuple[str, Mapping[str, Any]]]:
@@ -244,7 +296,8 @@ def _spacing(mammogram: Mammogram) -> str:
     return f"{text} ({mammogram.spacing_source})" if mammogram.spacing_source else text
 
 
-def _table(rows: Iterable[Mapping[str, object]]) -> None:
+def table(rows: Iterable[Mapping[str, object]]) -> None:
+    """Rows of a table, whose words are shown as they are; nothing where there is none."""
     shown = [{name: plain(str(value)) for name, value in row.items()} for row in rows]
     if shown:
         st.table(shown, hide_index=True)

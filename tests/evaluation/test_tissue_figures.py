@@ -14,7 +14,7 @@ from sklearn.metrics import auc, brier_score_loss, confusion_matrix, roc_auc_sco
 
 from mammoview.errors import UnusableDataset
 from mammoview.evaluation.bootstrap import clustered_distance
-from mammoview.evaluation.calibration import BINS, calibration_gaps, platt, reliability
+from mammoview.evaluation.calibration import BINS, calibration_gaps, frequency_band, platt, reliability
 from mammoview.evaluation.patches import HeldOut
 from mammoview.evaluation.split import validation_half
 from mammoview.evaluation.tissue import (
@@ -22,6 +22,7 @@ from mammoview.evaluation.tissue import (
     best_threshold,
     calibrated_elsewhere,
     cross_fitted_thresholds,
+    figures_at,
     tissue_curves,
     tissue_figures,
 )
@@ -173,3 +174,27 @@ def test_patches_that_are_told_apart_without_an_error_do_not_make_a_classifier_s
     slope, offset = platt(labels, np.where(labels == 1, 2.0, -2.0))
     assert expit(slope * 2 + offset) == pytest.approx(11 / 12, abs=1e-3)
     assert expit(slope * -2 + offset) == pytest.approx(1 / 12, abs=1e-3)
+
+
+def test_the_figures_at_a_threshold_are_shares_of_each_kind():
+    labels = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0])
+    scores = np.array([0.9, 0.5, 0.5, 0.4, 0.5, 0.1, 0.1, 0.1, 0.1])
+    found = figures_at(scored(labels, scores), 0.5)
+    assert (found["sensitivity"].value, found["sensitivity"].n) == (0.75, 4)
+    assert (found["false_positive_rate"].value, found["false_positive_rate"].n) == (0.2, 5)
+    assert found["sensitivity"].patients == 2
+    assert found["false_positive_rate"].patients == 3
+
+
+def test_a_frequency_has_an_interval_where_resampling_can_tell(draw: ScoredPatches):
+    labels, patients = draw.held_out.labels, draw.held_out.patients
+    curve = reliability(labels, draw.suspicion)
+    low, high = frequency_band(labels, draw.suspicion, patients)
+    assert low.shape == high.shape == curve.frequency.shape
+    mixed = (curve.frequency > 0) & (curve.frequency < 1)
+    assert mixed.any()
+    assert np.isnan(low[~mixed]).all()
+    assert np.isnan(high[~mixed]).all()
+    assert (low[mixed] <= curve.frequency[mixed]).all()
+    assert (curve.frequency[mixed] <= high[mixed]).all()
+    assert (low[mixed] < high[mixed]).any()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from mammoview.cli import main
+from mammoview.curves import read_curves
 from mammoview.domain import Magnification
 from mammoview.evaluation.split import in_validation, validation_half
 from mammoview.models import load_suite
@@ -91,6 +92,10 @@ def test_an_archive_becomes_a_suite_with_its_figures_on_its_cards(archive, tmp_p
     for card in again.cards:
         assert dict(card.metrics).items() >= metrics["networks"][card.name].items()
         assert card.operating_point == metrics["operating_points"][card.name]
+    curves = read_curves(weights)
+    for card in again.tissue_cards.values():
+        assert (curves[card.name].sha256, curves[card.name].n) == (card.sha256, 8)
+        assert curves[card.name].threshold == card.operating_point
     tissue = again.tissue_cards[Magnification.HALF].metrics["tissue AUC, balanced"]
     assert tissue["n"] == 8
     assert tissue["unit"] == "patches"

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mammoview.domain import LesionType, Magnification, Outline, Pathology
-from mammoview.ui.panels import doubts, lesion, magnification_errors
+from mammoview.domain import Agreement, LesionType, Magnification, Outline, Pathology
+from mammoview.ui.panels import doubts, incomparable, lesion, magnification_errors
 from tests import handmade
 
 
@@ -120,3 +120,47 @@ def test_a_lesion_is_named_as_far_as_the_annotation_names_it() -> None:
         pathology=Pathology.BENIGN_WITHOUT_CALLBACK,
     )
     assert lesion(described) == "mass, shape oval, benign without callback"
+
+
+def test_each_outline_has_its_numbers_with_what_they_say() -> None:
+    def page() -> None:
+        from mammoview.domain import Agreement, Magnification
+        from mammoview.ui.panels import scorecard
+        from tests import handmade
+
+        lines = [handmade.square(row, 60, 40, handmade.PLAIN) for row in (100, 300)]
+        half = (Agreement(0, True, 0.83, 0.71, 0.55, 0.31, 1.25), Agreement(1, False, 0.02, 0, 0, None, 9.5))
+        third = tuple(Agreement(index, None, None, 0.5, 0.4, None, 2.0) for index in (0, 1))
+        scorecard(lines, {Magnification.HALF: half, Magnification.THIRD: third})
+
+    app = AppTest.from_function(page).run(timeout=30)
+    assert not app.exception
+    assert [each.label.replace("\\", "") for each in app.expander] == [
+        f"Outline {number} in words: not described" for number in (1, 2)
+    ]
+    first, second = (each.table[0].value.map(lambda said: said.replace("\\", "")) for each in app.expander)
+    assert list(first["measure"]) == [
+        "pointing",
+        "energy inside",
+        "Dice",
+        "IoU",
+        "tightness",
+        "distance mm",
+    ]
+    assert list(first.iloc[:, 1]) == ["hit", "83%", "0.71", "0.55", "0.31", "1.2"]
+    assert list(second.iloc[:, 1]) == ["miss", "2%", "0.00", "0.00", "–", "9.5"]
+    assert all(words.endswith(".") for words in first["what it says"])
+    assert len(set(first["what it says"])) == 6
+
+
+def test_what_cannot_be_compared_is_told_with_its_reason() -> None:
+    shown = Agreement(0, True, 0.8, 0.7, 0.5, 0.3, 1.0)
+    dark = Agreement(0, None, None, 0, 0, None, None)
+    beside = Agreement(0, False, 0.0, 0.7, 0.5, None, 1.0)
+    assert not list(incomparable({Magnification.HALF: shown}))
+    (kept,) = incomparable({Magnification.HALF: shown, Magnification.THIRD: dark})
+    assert kept.startswith("No saliency was kept at ×0.33")
+    (missed,) = incomparable({Magnification.HALF: beside, Magnification.THIRD: shown})
+    assert missed.startswith("At ×0.5 the saliency misses this outline")
+    (_, nothing) = incomparable({Magnification.HALF: dark})
+    assert nothing.startswith("Nothing was found")
