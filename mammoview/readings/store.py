@@ -168,8 +168,7 @@ class ReadingStore:
             self._insert("impression", values)
         except sqlite3.IntegrityError as error:
             raise AlreadyRecorded(
-                "Your impression of this film is kept already, perhaps by another tab, and this one was not "
-                "written over it: it now stands below."
+                "An impression of this film is kept already, perhaps by another tab; it was not written over."
                 if stage is Stage.FIRST
                 else "This film was not revealed to you: record a first impression and reveal it."
             ) from error
