@@ -9,6 +9,7 @@ from functools import partial
 import streamlit as st
 
 from mammoview.domain import Mammogram
+from mammoview.errors import UnusableReadings
 from mammoview.readings import (
     MOST_NOTE,
     BiRads,
@@ -59,7 +60,6 @@ def read(reader: Session, index: int, mammogram: Mammogram) -> tuple[bool, Marki
         return False, None
     with st.sidebar, told():
         _impressions(reader, index, film)
-    with st.sidebar, told():
         _keep_and_export(desk)
     marks = [row.impression.mark for row in _rows(desk.reading(film))] if desk.recorded(film) else []
     draft = desk.draft(film)
@@ -86,9 +86,11 @@ def hidden() -> None:
 def _impressions(reader: Session, index: int, film: FilmRead) -> None:
     desk, assessment = reader.desk, reader.assessment(index)
     st.subheader("Your impression")
-    reading = Reading()
-    with told():  # while the file cannot be read, she can write all the same
+    reading, unusable = Reading(), None
+    try:
         reading = desk.reading(film)
+    except UnusableReadings as error:  # she can write all the same
+        unusable = error
     for number, row in enumerate(_rows(reading), 1):
         _kept(row, number)
     if reading.first is None:
@@ -101,6 +103,8 @@ def _impressions(reader: Session, index: int, film: FilmRead) -> None:
             f"Revealed at {reading.revealed:%H:%M:%S} UTC. A second impression is kept beside the first:"
         )
         _form(desk, film, Shown.by(assessment))
+    if unusable is not None:
+        raise unusable
 
 
 def _rows(reading: Reading) -> list[Recorded]:

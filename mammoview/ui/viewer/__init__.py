@@ -23,14 +23,14 @@ def _text(*names: str) -> str:
     return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
 
 
-# All carry the same script, which the browser loads once: what the others are given reaches the
-# first there. So new layers or a mark do not send the film again.
+# Both carry the same script, which the browser loads once: what the second one is given reaches the
+# first there. So new layers do not send the film again.
 _SCRIPT = _text("film.js", "layers.js", "mark.js", "viewer.js")
 _film = st.components.v2.component(
     "mammoview.viewer", html=_text("viewer.html"), css=_text("viewer.css"), js=_SCRIPT
 )
 _layers = st.components.v2.component("mammoview.viewer.layers", js=_SCRIPT)
-_mark = st.components.v2.component("mammoview.viewer.mark", js=_SCRIPT)
+_mark = st.components.v2.component("mammoview.viewer.mark", js=_text("mark_channel.js"))
 
 
 def viewer(

@@ -2,10 +2,12 @@
 
 const HAND_MOVES = 4; // CSS pixels between press and release that still are a click
 
+const marks = (globalThis[Symbol.for("mammoview.marks")] ??= new Map()); // viewer's key -> {marking, changed}
+
 class Marker {
   constructor(viewer) {
     this.viewer = viewer;
-    this.marking = null; // {header: {film, mark, kept}, tell}
+    this.marking = null; // {header: {film, mark, kept}, tell}, from the channel
     this.on = false;
     this.pressed = null;
     this.tool = document.createElement("section");
@@ -17,8 +19,18 @@ class Marker {
     viewer.find("aside").prepend(this.tool);
     this.rings = document.createElement("div");
     viewer.stage.insertBefore(this.rings, viewer.find(".target"));
+    this.tool.hidden = true;
     this.listen(viewer.listening.signal);
-    this.set(null);
+  }
+
+  /** Take what the channel brings for the viewer of this key, as long as the viewer is there. */
+  follow(key) {
+    if (!marks.has(key)) marks.set(key, { marking: null, changed: null });
+    const place = marks.get(key);
+    const changed = () => this.set(place.marking);
+    place.changed = changed;
+    this.viewer.listening.signal.addEventListener("abort", () => place.changed === changed && (place.changed = null));
+    changed();
   }
 
   listen(signal) {

@@ -34,7 +34,7 @@ class Marking:
 def mark_data(viewer: str, film: str, marking: Marking) -> dict[str, Any]:
     """For the browser; the same values give the same data."""
     mark = None if marking.mark is None else list(marking.mark)
-    return {"kind": "mark", "viewer": viewer, "film": film, "mark": mark, "kept": [*map(list, marking.kept)]}
+    return {"viewer": viewer, "film": film, "mark": mark, "kept": [*map(list, marking.kept)]}
 
 
 def take_mark(sent: object, film: str, shape: tuple[int, ...], marking: Marking) -> None:

@@ -763,10 +763,10 @@ class Viewer {
 
 // ---- mounting: called again at every rerun, and once more for the layers ------------------------
 
-const places = new Map(); // viewer's key -> {choices, viewer, layers, marking}
+const places = new Map(); // viewer's key -> {choices, viewer, layers}
 
 function placeOf(key) {
-  if (!places.has(key)) places.set(key, { choices: firstChoices(), viewer: null, layers: null, marking: null });
+  if (!places.has(key)) places.set(key, { choices: firstChoices(), viewer: null, layers: null });
   return places.get(key);
 }
 
@@ -774,11 +774,11 @@ function mountFilm(place, header, arrays, root) {
   if (place.viewer?.root !== root) {
     place.viewer?.dispose();
     place.viewer = new Viewer(root, place.choices);
+    place.viewer.marker.follow(header.viewer);
   }
   const { viewer } = place;
   viewer.setFilm(header, arrays);
   if (place.layers && viewer.layers === null) viewer.setLayers(...place.layers);
-  viewer.marker.set(place.marking);
   return () => {
     viewer.dispose();
     if (place.viewer === viewer) place.viewer = null;
@@ -793,18 +793,7 @@ function mountLayers(place, header, arrays) {
   };
 }
 
-function mountMark(place, header, tell) {
-  place.marking = { header, tell };
-  place.viewer?.marker.set(place.marking);
-  return () => {
-    if (place.marking?.header !== header) return;
-    place.marking = null;
-    place.viewer?.marker.set(null);
-  };
-}
-
-export default function mount({ data, parentElement, setTriggerValue }) {
-  if (data.kind === "mark") return mountMark(placeOf(data.viewer), data, (mark) => setTriggerValue("mark", mark));
+export default function mount({ data, parentElement }) {
   const { header, arrays } = unpack(data);
   const place = placeOf(header.viewer);
   if (header.kind === "layers") return mountLayers(place, header, arrays);
