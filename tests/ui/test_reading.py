@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mammoview.domain import Magnification
+from mammoview.domain import Magnification, Mammogram, Progress
 from mammoview.readings import FILE, BiRads
+from mammoview.ui import session
+from mammoview.ui.session import Session
 from mammoview.ui.viewer.marking import Marking, mark_data, take_mark
 from mammoview.ui.viewer.payload import MeasuredError, layers_payload
 from tests import handmade
@@ -159,6 +162,37 @@ def test_what_was_written_is_there_after_another_film(opened: AppTest) -> None:
     views.set_value(0).run()
     assert opened.text_area[0].value == "oval"
     assert not button(opened, "Record").disabled
+
+
+def test_one_who_reads_first_is_not_led_to_the_film_with_a_mass(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Session, "first_with_a_mass", lambda _: 1)
+    chosen = []
+    for first in ("0", "1"):
+        monkeypatch.setenv("MAMMOVIEW_READ_FIRST", first)
+        chosen.append(AppTest.from_function(page, default_timeout=60).run().button_group[0].value)
+    assert chosen == [1, 0]
+
+
+def test_the_progress_of_an_assessment_tells_no_step(
+    opened: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, end = threading.Event(), threading.Event()
+
+    def slowly(_: Mammogram, progress: Progress) -> None:
+        progress(0.5, "differentiating")
+        begun.set()
+        end.wait(60)
+
+    monkeypatch.setattr(session, "_assess", slowly)
+    button(opened, "Assess again").click().run()
+    assert begun.wait(30)
+    opened.run()
+    end.set()
+    content = sent(opened)
+    assert b"A film is being assessed" in content
+    assert b"differentiating" not in content
 
 
 @pytest.mark.parametrize("content", [b"no database " * 500, None])
