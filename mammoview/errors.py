@@ -10,11 +10,14 @@ MammoviewError
 ├── WeightsMismatch         the tensors are not the ones the card describes
 ├── UnusableCheckpoint      a training cannot go on from what it saved
 ├── UnusableDataset         a folder of training films cannot be used as it is
+├── UnusableReadings        the file of readings cannot be read or written
+├── AlreadyRecorded         an impression does not fit what is recorded of the film
 ├── BadSetting              an option is unknown or out of its range
 └── Cancelled               the reader asked to stop
 """
 
 __all__ = [
+    "AlreadyRecorded",
     "BadSetting",
     "BreastNotFound",
     "Cancelled",
@@ -25,6 +28,7 @@ __all__ = [
     "UnreadableScan",
     "UnusableCheckpoint",
     "UnusableDataset",
+    "UnusableReadings",
     "WeightsMismatch",
     "WeightsMissing",
 ]
@@ -68,6 +72,14 @@ class UnusableCheckpoint(MammoviewError):
 
 class UnusableDataset(MammoviewError):
     """A folder of films cannot be used for training or evaluation as it is."""
+
+
+class UnusableReadings(MammoviewError):
+    """The file of readings cannot be read or written; nothing of it was changed."""
+
+
+class AlreadyRecorded(MammoviewError):
+    """An impression or a reveal does not fit what is recorded of the film; nothing was written over it."""
 
 
 class BadSetting(MammoviewError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mammoview.ui import curves, log, panels, session, sidebar, takeaway
+from mammoview.ui import curves, log, panels, reading, session, sidebar, takeaway
 from mammoview.ui.session import Session
 from mammoview.ui.states import layer_states
 from mammoview.ui.viewer import viewer
@@ -38,12 +38,25 @@ def show(reader: Session, film: int) -> None:
     if reader.assess_on_opening:
         reader.assess_on_opening = False
         reader.assess(film)
-    sidebar.assessing(reader, film)
+    withheld, marking = reading.read(reader, film, mammogram)
+    sidebar.assessing(reader, film, withheld)
     assessment, failure = reader.assessment(film), reader.failure(film)
+    shown = mammogram
+    if withheld:  # from here on nothing knows what networks or readers said of the film
+        shown, assessment = reading.bare(mammogram), None
     errors = None if assessment is None else panels.magnification_errors(assessment.cards)
-    doubts = panels.doubts(mammogram, assessment)
+    doubts = panels.doubts(shown, assessment)
     state = "running" if reader.running(film) else "not run" if failure is None else "failed"
-    viewer(mammogram, assessment, key="viewer", magnification_errors=errors, state=state, warnings=doubts)
+    viewer(
+        mammogram,
+        assessment,
+        key="viewer",
+        magnification_errors=errors,
+        state=state,
+        warnings=doubts,
+        withheld=withheld,
+        marking=marking,
+    )
     if failure is not None:
         st.error(panels.plain(failure))
     panels.warnings(doubts)
@@ -51,11 +64,14 @@ def show(reader: Session, film: int) -> None:
     with evidence:
         if assessment is not None:
             panels.findings(assessment)
-        panels.states(layer_states(mammogram, assessment, failure, reader.running(film)))
+        if withheld:
+            reading.hidden()
+        else:
+            panels.states(layer_states(shown, assessment, failure, reader.running(film)))
     with background:
-        panels.facts(mammogram)
+        panels.facts(shown)
     if assessment is not None:  # their tables need the whole width
-        panels.scorecard(mammogram.outlines, reader.agreements(film))
-        takeaway.panel(mammogram, assessment)
+        panels.scorecard(shown.outlines, reader.agreements(film))
+        takeaway.panel(shown, assessment)
         curves.panel(assessment)
         panels.networks(assessment.cards)

@@ -16,6 +16,7 @@ import streamlit as st
 from mammoview.domain import Agreement, Assessment, Film, LesionType, Magnification, Mammogram, Progress
 from mammoview.scorecard import agreements
 from mammoview.ui import uploads
+from mammoview.ui.desk import Desk, folder_of_readings
 from mammoview.ui.work import State, Work, line
 
 if TYPE_CHECKING:
@@ -63,11 +64,14 @@ class Session:
     lock
         Held by the one run of the page's script that may use the session: Streamlit starts the next run
         while the one before it is still on its way to stopping.
+    desk
+        What she reads before the networks' findings are shown.
     """
 
     def __init__(self, begin_with_demo: bool = False) -> None:
         self.assess_on_opening = begin_with_demo
         self.lock = threading.RLock()
+        self.desk = Desk(folder_of_readings())
         self._case: _Case | None = None
         self._numbers = itertools.count(1)
         self._under_way: _UnderWay | None = None
@@ -95,6 +99,7 @@ class Session:
         """Stop working and drop everything that was hers."""
         with self.lock:
             self.close()
+            self.desk.clear()
             self._uploaded = None
             if self._folder is not None:
                 self._folder.cleanup()

@@ -13,7 +13,7 @@ from mammoview.errors import BadSetting
 from mammoview.phantom import DEMO_SEED, write_case
 from mammoview.readers import open_case
 from mammoview.readers.limits import COARSEST_MM, FINEST_MM
-from mammoview.ui import uploads
+from mammoview.ui import reading, uploads
 from mammoview.ui.library import MOST_CASES, Library, meant
 from mammoview.ui.panels import plain, told
 from mammoview.ui.session import Session
@@ -32,16 +32,18 @@ def choose_film(session: Session) -> int | None:
     with st.sidebar:
         st.title("Mammoview")
         st.caption("Research use only")
+        reading.choose_mode(session.desk)
         root = _root()
         source = st.radio("Case", [DEMO, UPLOAD] if root is None else [DEMO, ARCHIVE, UPLOAD])
         if source == DEMO:
             session.open(DEMO, lambda: open_case(_demo()))
-            return _choose_view(session, session.first_with_a_mass())
+            # Where a mass was outlined is not told to one who reads first.
+            return _choose_view(session, 0 if session.desk.on else session.first_with_a_mass())
         is_open = _open_upload(session) if root is None or source == UPLOAD else _open_archive(session, root)
         return _choose_view(session, 0) if is_open else None
 
 
-def assessing(session: Session, index: int) -> None:
+def assessing(session: Session, index: int, withheld: bool) -> None:
     """The button that has a film assessed, and how far that has come."""
     with st.sidebar:
         busy = session.work is not None
@@ -49,7 +51,7 @@ def assessing(session: Session, index: int) -> None:
         if st.button("Assess again" if again else "Assess", type="primary", disabled=busy, width="stretch"):
             session.assess(index)
         if session.work is not None:
-            _progress(session)
+            _progress(session, withheld)
         elif session.cancelled(index):
             st.info("The assessment was cancelled; nothing of it was kept.")
 
@@ -167,13 +169,16 @@ def _label(film: Film) -> str:
 
 
 @st.fragment(run_every=POLL_S)
-def _progress(session: Session) -> None:
+def _progress(session: Session, withheld: bool) -> None:
     with told(), session.lock:
         work, index = session.work, session.assessed_film
         if work is None or index is None or work.finished:
             session.collect()
             st.rerun()
-        st.progress(work.share, text=plain(f"{_label(session.films[index])}: {_what(session)}"))
+        if withheld:  # how long each step takes would tell how much was found
+            st.caption("A film is being assessed; its findings stay hidden.")
+        else:
+            st.progress(work.share, text=plain(f"{_label(session.films[index])}: {_what(session)}"))
         st.button("Cancel", on_click=work.cancel, disabled=work.stopping, width="stretch")
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import streamlit as st
 
 from mammoview.domain import Assessment, Magnification, Mammogram
-from mammoview.ui.viewer.payload import MeasuredError, film_payload, layers_payload
+from mammoview.ui.viewer.marking import Marking, mark_data, take_mark
+from mammoview.ui.viewer.payload import MeasuredError, film_id, film_payload, layers_payload
 
-__all__ = ["MeasuredError", "viewer"]
+__all__ = ["Marking", "MeasuredError", "viewer"]
 
+Made = TypeVar("Made")
 _HERE = Path(__file__).parent
 
 
@@ -21,11 +25,12 @@ def _text(*names: str) -> str:
 
 # Both carry the same script, which the browser loads once: what the second one is given reaches the
 # first there. So new layers do not send the film again.
-_SCRIPT = _text("film.js", "layers.js", "viewer.js")
+_SCRIPT = _text("film.js", "layers.js", "mark.js", "viewer.js")
 _film = st.components.v2.component(
     "mammoview.viewer", html=_text("viewer.html"), css=_text("viewer.css"), js=_SCRIPT
 )
 _layers = st.components.v2.component("mammoview.viewer.layers", js=_SCRIPT)
+_mark = st.components.v2.component("mammoview.viewer.mark", js=_text("mark_channel.js"))
 
 
 def viewer(
@@ -36,6 +41,8 @@ def viewer(
     magnification_errors: Mapping[Magnification, MeasuredError] | None,
     state: str = "not run",
     warnings: Sequence[str] = (),
+    withheld: bool = False,
+    marking: Marking | None = None,
 ) -> None:
     """Show a film with the evidence over it; every reading control works in the browser alone.
 
@@ -54,23 +61,36 @@ def viewer(
         Why there is no assessment: "not run", "running" or "failed".
     warnings : sequence of str
         Counted above the film, since the page has them in full below it.
+    withheld : bool
+        The browser is sent nothing that networks or readers said of the film, and its layers are disabled.
+    marking : Marking or None
+        Lets the reader mark a pixel; None takes the tool and the marks away.
     """
-    film = _packed(f"{key}.film", (mammogram,), lambda: film_payload(mammogram, key))
-    layers = _packed(
+    film = _kept(f"{key}.film", (mammogram,), lambda: film_payload(mammogram, key))
+    layers = _kept(
         f"{key}.layers",
-        (mammogram, assessment, dict(magnification_errors or {}), state, tuple(warnings)),
-        lambda: layers_payload(mammogram, assessment, magnification_errors, key, state, warnings),
+        (mammogram, assessment, dict(magnification_errors or {}), state, tuple(warnings), withheld),
+        lambda: layers_payload(mammogram, assessment, magnification_errors, key, state, warnings, withheld),
     )
     with st.container(gap=None):
         _film(key=f"{key}.film", data=film)
         _layers(key=f"{key}.layers", data=layers)
+        if marking is not None:
+            name = f"{key}.mark"
+            film_of = _kept(f"{key}.id", (mammogram,), lambda: film_id(mammogram))
+            took = partial(_marked, name, film_of, mammogram.pixels.shape, marking)
+            _mark(key=name, data=mark_data(key, film_of, marking), on_mark_change=took)
 
 
-def _packed(slot: str, made_from: tuple[object, ...], pack: Callable[[], bytes]) -> bytes:
-    """The payload, packed again only when what it is made from is another (values compare by identity)."""
+def _marked(name: str, film: str, shape: tuple[int, int], marking: Marking) -> None:
+    take_mark(st.session_state[name].get("mark"), film, shape, marking)
+
+
+def _kept(slot: str, made_from: tuple[object, ...], make: Callable[[], Made]) -> Made:
+    """Made again only when what it is made from is another (values compare by identity)."""
     name = f"_packed.{slot}"
-    kept = st.session_state.get(name)
+    kept: tuple[tuple[object, ...], Made] | None = st.session_state.get(name)
     if kept is None or kept[0] != made_from:
-        kept = (made_from, pack())
+        kept = (made_from, make())
         st.session_state[name] = kept
-    return bytes(kept[1])
+    return kept[1]

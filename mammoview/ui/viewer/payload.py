@@ -11,7 +11,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -34,8 +34,9 @@ from mammoview.geometry import Frame
 from mammoview.overlays import SALIENT_PERCENTILE, saliency_scale
 from mammoview.prepare import breast_core, find_breast
 
-__all__ = ["MeasuredError", "film_payload", "layers_payload"]
+__all__ = ["MeasuredError", "film_id", "film_payload", "layers_payload"]
 
+WITHHELD = "hidden until revealed"
 _NAME = b"MAMMOVU1"
 _PERCENTILES = (0.5, 10, 60, 99.7, 99.95)  # of the breast
 
@@ -88,7 +89,7 @@ def film_payload(mammogram: Mammogram, key: str) -> bytes:
         {
             "kind": "film",
             "viewer": key,
-            "film": _film_id(mammogram),
+            "film": film_id(mammogram),
             "pixels": arrays.add(mammogram.pixels),
             "rows": rows,
             "columns": columns,
@@ -112,27 +113,36 @@ def layers_payload(
     key: str,
     state: str = "not run",
     warnings: Sequence[str] = (),
+    withheld: bool = False,
 ) -> bytes:
-    """Everything that lies over the film; without an assessment only what a reader drew, and why."""
+    """Everything that lies over the film; without an assessment only what a reader drew, and why.
+
+    While it is `withheld`, nothing that anybody said of the film is in it, whatever else is given.
+    """
+    if withheld:
+        mammogram, assessment = replace(mammogram, outlines=()), None
+        magnification_errors, state = None, WITHHELD
     arrays = _Arrays()
     errors = magnification_errors or {}
     found = () if assessment is None else tuple(finding.outline for finding in assessment.findings)
     header = {
         "kind": "layers",
         "viewer": key,
-        "film": _film_id(mammogram),
+        "film": film_id(mammogram),
         "errors": {magnification.key: asdict(error) for magnification, error in errors.items()},
         "warnings": list(warnings),
         "outlines": [_outline(line) for line in (*mammogram.outlines, *found)],
         "assessed": assessment is not None,
         "state": state,
+        "withheld": withheld,
     }
     if assessment is not None:
         header |= _evidence(assessment, arrays)
     return arrays.payload(header)
 
 
-def _film_id(mammogram: Mammogram) -> str:
+def film_id(mammogram: Mammogram) -> str:
+    """By which film, layers and mark find each other in the browser."""
     digest = hashlib.blake2b(np.ascontiguousarray(mammogram.pixels).data, digest_size=12)
     digest.update(repr((mammogram.source, mammogram.pixels.shape)).encode())
     return digest.hexdigest()

@@ -61,6 +61,7 @@ class Viewer {
     );
     this.listening = new AbortController();
     this.listen();
+    this.marker = new Marker(this);
     this.watcher = new ResizeObserver(() => this.resize());
     this.watcher.observe(this.stage);
     const hook = { scanToPage: (row, column) => this.scanToPage(row, column), state: () => this.state() };
@@ -110,6 +111,8 @@ class Viewer {
       this.layers.saliency = header.saliency.map(withArray);
     }
     this.pictures = {};
+    if (header.withheld) Object.assign(this.choices, { shown: new Set(), putAside: null });
+    for (const button of this.findAll(".toggle, .hide")) button.disabled = header.withheld;
     if (this.choices.finding >= (header.findings?.length ?? 0)) this.choices.finding = null;
     for (const row of this.findAll("[data-magnification]")) this.labelError(row, header.errors);
     this.labelDoubts(header.warnings);
@@ -192,6 +195,7 @@ class Viewer {
   }
 
   stateInWords(name) {
+    if (this.evidence?.withheld) return this.evidence.state;
     const layer = this.layer(name);
     const shown = this.choices.shown.has(name) ? "shown" : "off";
     if (name === "outlines") return this.outlinesInWords(layer, shown);
@@ -226,6 +230,7 @@ class Viewer {
   // ---- choices --------------------------------------------------------------------------------
 
   toggle(name) {
+    if (this.evidence?.withheld) return this.speak(this.findingsInWords());
     const { shown, putAside } = this.choices;
     if (putAside) this.choices.putAside = null;
     if (!shown.delete(name)) shown.add(name);
@@ -235,12 +240,14 @@ class Viewer {
   }
 
   solo(name) {
+    if (this.evidence?.withheld) return this.speak(this.findingsInWords());
     Object.assign(this.choices, { shown: new Set([name]), putAside: null, chosen: name });
     this.speak(`${NAMES[name]} alone: ${this.stateInWords(name)}`);
     this.redraw("layers");
   }
 
   hideAll() {
+    if (this.evidence?.withheld) return this.speak(this.findingsInWords());
     const { shown, putAside } = this.choices;
     Object.assign(this.choices, putAside ? { shown: putAside, putAside: null } : { shown: new Set(), putAside: shown });
     this.speak(putAside ? "Layers back" : "All layers hidden");
@@ -421,6 +428,7 @@ class Viewer {
     LAYERS.forEach((name) => this.drawLayer(name, stale.has("view")));
     if (stale.has("layers")) this.drawPanel();
     this.placeTargets();
+    this.marker.draw();
     this.write();
     this.drawn = { frames: this.drawn.frames + 1, milliseconds: performance.now() - began };
   }
@@ -766,6 +774,7 @@ function mountFilm(place, header, arrays, root) {
   if (place.viewer?.root !== root) {
     place.viewer?.dispose();
     place.viewer = new Viewer(root, place.choices);
+    place.viewer.marker.follow(header.viewer);
   }
   const { viewer } = place;
   viewer.setFilm(header, arrays);
