@@ -150,3 +150,20 @@ def test_a_lone_salient_pixel_survives_cropping_at_its_place(
 def test_a_film_without_assessment_says_why(state):
     film = Mammogram(np.full((64, 48), 9, np.uint16), "film")
     assert f'"{state}"'.encode() in layers_payload(film, None, None, "viewer", state)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "source", "words"),
+    [
+        ((0.05, 0.06), "DICOM Pixel Spacing, fiducial", "DICOM Pixel Spacing, fiducial"),
+        ((0.05, 0.05), "given by the reader", "given by the reader or a file beside the film"),
+        ((0.05, 0.05), "", "source not stated"),
+        (None, "", "not known: the networks assume 50 µm"),
+    ],
+)
+def test_millimetres_come_with_their_source(
+    spacing: tuple[float, float] | None, source: str, words: str
+) -> None:
+    header, _ = unpack(film_payload(film(spacing_mm=spacing, spacing_source=source), "a"))
+    assert header["spacing_mm"] == (list(spacing) if spacing else None)
+    assert header["spacing_source"] == words

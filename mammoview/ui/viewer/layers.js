@@ -98,7 +98,7 @@ function paintPicture(context, view, { canvas, matrix: [a, b, c, d, e, f], squar
   context.resetTransform();
 }
 
-/** Dark under bright, so that a line is seen on fat and on dense tissue. */
+/** A reader's line is solid, a model's dashed. */
 function paintOutline(context, view, outline, ratio) {
   context.beginPath();
   for (const [row, column] of outline.vertices) {
@@ -107,9 +107,13 @@ function paintOutline(context, view, outline, ratio) {
   context.closePath();
   context.lineJoin = "round";
   context.setLineDash(outline.drawn_by === "model" ? [8 * ratio, 6 * ratio] : []);
-  const width = (outline.core ? 1 : 2) * ratio;
-  for (const [colour, thickness] of [["#000000", width + 2 * ratio], [LINES[outline.drawn_by], width]]) {
-    context.strokeStyle = colour;
+  strokeTwice(context, LINES[outline.drawn_by], (outline.core ? 1 : 2) * ratio, ratio);
+}
+
+/** The current path, dark under bright, so that a line is seen on fat and on dense tissue. */
+function strokeTwice(context, colour, width, ratio) {
+  for (const [style, thickness] of [["#000000", width + 2 * ratio], [colour, width]]) {
+    context.strokeStyle = style;
     context.lineWidth = thickness;
     context.stroke();
   }

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mammoview.domain import (
+    REFERENCE_MM,
     Assessment,
     Finding,
     Heatmap,
@@ -96,7 +97,8 @@ def film_payload(mammogram: Mammogram, key: str) -> bytes:
             "laterality": mammogram.laterality,
             "view": mammogram.view,
             "spacing_mm": mammogram.spacing_mm,
-            "spacing_source": mammogram.spacing_source,
+            "spacing_source": _spacing_source(mammogram),
+            "sampling_mm": mammogram.sampling_mm,
             "synthetic": mammogram.synthetic,
             "air": look.air,
             "windows": look.windows,
@@ -130,6 +132,15 @@ def layers_payload(
     if assessment is not None:
         header |= _evidence(assessment, arrays)
     return arrays.payload(header)
+
+
+def _spacing_source(mammogram: Mammogram) -> str:
+    """Where the millimetres come from, in words that hold of every film: a sidecar speaks for the reader."""
+    if mammogram.spacing_mm is None:
+        return f"not known: the networks assume {REFERENCE_MM * 1000:.0f} µm"
+    if mammogram.spacing_source == "given by the reader":
+        return "given by the reader or a file beside the film"
+    return mammogram.spacing_source or "source not stated"
 
 
 def _film_id(mammogram: Mammogram) -> str:

@@ -26,7 +26,8 @@ function firstChoices() {
     magnificationBefore: null,
     stride: null,
     inverted: false,
-    windowTool: false,
+    tool: null, // what a drag does: null moves the film; "window", or one of TOOLS
+    marks: [], // what was measured on this film
     film: null,
     finding: null, // the one that was gone to last
     view: null, // {zoom, row, column, fitted}: the scan point in the middle of the stage
@@ -52,12 +53,13 @@ class Viewer {
     this.painted = {};
     this.stale = new Set();
     this.cursor = null;
+    this.marks = new Marks(choices);
     this.peeking = false;
     this.frame = 0;
     this.drawn = { frames: 0, milliseconds: 0 };
     this.stage = this.find(".stage");
     this.contexts = Object.fromEntries(
-      ["film", ...LAYERS].map((name) => [name, this.find(`canvas.${name}`).getContext("2d")]),
+      ["film", ...LAYERS, "marks"].map((name) => [name, this.find(`canvas.${name}`).getContext("2d")]),
     );
     this.listening = new AbortController();
     this.listen();
@@ -91,12 +93,13 @@ class Viewer {
       : { header, pyramid: pyramidOf(arrays[header.pixels]) };
     if (this.choices.film !== header.film) {
       // Grey first: another film is seen without its layers, whatever was shown over the last one.
-      const unseen = { shown: new Set(), putAside: null };
-      Object.assign(this.choices, { film: header.film, finding: null, view: null, window: null, level: {}, ...unseen });
+      const unseen = { shown: new Set(), putAside: null, finding: null, marks: [] };
+      Object.assign(this.choices, { film: header.film, view: null, window: null, level: {}, ...unseen });
     }
     if (!this.choices.window) this.choose("breast");
     this.find(".waiting").hidden = true;
     this.label(header);
+    setText(this.find(".spacing"), this.spacingInWords());
     this.resize();
     this.redraw("film", "greys", "layers");
   }
@@ -261,7 +264,7 @@ class Viewer {
   peek(held) {
     if (this.peeking === held) return;
     this.peeking = held;
-    this.redraw("layers");
+    this.redraw("layers", "marks");
   }
 
   setOpacity(name, opacity) {
@@ -377,7 +380,14 @@ class Viewer {
       row: limited(row - (down * this.ratio) / zoom, 0, rows),
       column: limited(column - (across * this.ratio) / zoom, 0, columns),
     };
+    if (!this.drag) this.marks.moveTo(this.middle);
     this.redraw("view");
+  }
+
+  /** The scan point (edges) in the middle of the stage. */
+  get middle() {
+    const { view, size } = this;
+    return { x: (size.width / 2 - view.x) / view.zoom, y: (size.height / 2 - view.y) / view.zoom };
   }
 
   /** Drag across for contrast (width), down for brightness (level). */
@@ -419,6 +429,8 @@ class Viewer {
     this.stale = new Set();
     this.drawFilm(stale);
     LAYERS.forEach((name) => this.drawLayer(name, stale.has("view")));
+    if (["view", "film", "marks"].some((each) => stale.has(each))) this.drawMarks();
+    if (stale.has("film") || stale.has("marks")) this.drawMeasurements();
     if (stale.has("layers")) this.drawPanel();
     this.placeTargets();
     this.write();
@@ -449,6 +461,37 @@ class Viewer {
     context.clearRect(0, 0, canvas.width, canvas.height);
     if (name !== "outlines") paintPicture(context, this.view, picture);
     else picture.forEach((outline) => paintOutline(context, this.view, outline, this.ratio));
+  }
+
+  /** What marks are measured on: the film's values, and its spacing where it is known. */
+  get measured() {
+    return [this.film.pyramid[0], this.film.header.spacing_mm];
+  }
+
+  drawMarks() {
+    this.contexts.marks.canvas.hidden = this.peeking;
+    this.marks.paint(this.contexts.marks, this.view, this.ratio, ...this.measured);
+  }
+
+  drawMeasurements() {
+    for (const button of this.findAll("[data-tool]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.tool === this.choices.tool));
+    }
+    this.stage.classList.toggle("measuring", this.choices.tool in TOOLS);
+    if (!this.marks.drawing) this.listMarks(this.marks.all(...this.measured));
+  }
+
+  listMarks(marks) {
+    const items = marks.map(({ mark, name, words }) => {
+      const item = document.createElement("li");
+      const remove = Object.assign(document.createElement("button"), { type: "button", textContent: "×" });
+      remove.setAttribute("aria-label", `Remove ${name}`);
+      remove.addEventListener("click", () => this.unmark(mark));
+      item.append(Object.assign(document.createElement("span"), { textContent: `${name}: ${words.join(" · ")}` }), remove);
+      return item;
+    });
+    this.find(".marks-list").replaceChildren(...items);
+    this.find(".unmark").hidden = marks.length < 2;
   }
 
   picture(name) {
@@ -537,7 +580,7 @@ class Viewer {
   // ---- words ----------------------------------------------------------------------------------
 
   write() {
-    const { window: values, inverted, windowTool, view } = this.choices;
+    const { window: values, inverted, view } = this.choices;
     setText(this.find(".evidence"), `Magnification ×${this.magnification} · grid stride ${this.stride}${this.saliencyStride()}`);
     const width = values.high - values.low;
     const centre = Math.round((values.low + values.high) / 2);
@@ -547,7 +590,6 @@ class Viewer {
     setText(this.find(".under"), this.valuesInWords());
     this.find("select").value = values.preset;
     this.find(".invert").setAttribute("aria-pressed", String(inverted));
-    this.find(".drag").setAttribute("aria-pressed", String(windowTool));
   }
 
   get pixel() {
@@ -564,7 +606,15 @@ class Viewer {
     const place = `Row ${pixel.row}, column ${pixel.column}`;
     if (!spacing) return `${place} · millimetres unknown`;
     const [down, across] = [(pixel.row + 0.5) * spacing[0], (pixel.column + 0.5) * spacing[1]];
-    return `${place} · ${down.toFixed(1)}, ${across.toFixed(1)} mm (${source || "spacing as stored"})`;
+    return `${place} · ${down.toFixed(1)}, ${across.toFixed(1)} mm (${source})`;
+  }
+
+  /** On what every length and area in millimetres rests. */
+  spacingInWords() {
+    const { spacing_mm: spacing, spacing_source: source, sampling_mm: sampling } = this.film.header;
+    if (!spacing) return `Pixels only; spacing ${source}`;
+    const sampled = sampling ? `; sampled every ${Math.max(...sampling).toFixed(3)} mm` : "";
+    return `${spacing.map((mm) => mm.toFixed(4)).join(" × ")} mm per pixel down × across: ${source}${sampled}`;
   }
 
   /** Only of what is seen: a hidden layer tells nothing before it is asked. */
@@ -599,6 +649,8 @@ class Viewer {
       stride: this.stride,
       window: { ...this.choices.window },
       inverted: this.choices.inverted,
+      tool: this.choices.tool,
+      marks: this.marks.all(...this.measured),
       ...this.view,
       fitted: Boolean(this.choices.view.fitted),
       idle: !this.frame,
@@ -627,7 +679,8 @@ class Viewer {
     click(".one", () => this.zoomTo(1));
     click(".in", () => this.zoomStep(1));
     click(".out", () => this.zoomStep(-1));
-    click(".drag", () => this.toggleWindowTool());
+    for (const button of this.findAll("[data-tool]")) on(button, "click", () => this.setTool(button.dataset.tool));
+    click(".unmark", () => this.unmarkAll());
     click(".full", () => this.toggleFullScreen());
     click(".keys", () => this.toggleHelp());
     click(".help .close", () => this.toggleHelp());
@@ -650,9 +703,48 @@ class Viewer {
     if (level) on(level, "input", (event) => this.setLevel(name, Number(event.target.value)));
   }
 
-  toggleWindowTool() {
-    this.choices.windowTool = !this.choices.windowTool;
-    this.redraw();
+  /** Chosen again, a tool is put away and a drag moves the film as before. */
+  setTool(tool) {
+    this.choices.tool = this.choices.tool === tool ? null : tool;
+    this.marks.pending = null;
+    this.speak(this.choices.tool in TOOLS ? `${TOOLS[tool]}: drag over the film, or Enter at both ends` : "");
+    this.redraw("marks");
+  }
+
+  finishMark() {
+    const mark = this.marks.end(this.view.zoom / this.ratio);
+    const last = mark && this.marks.all(...this.measured).at(-1);
+    if (last) this.speak(`${last.name}: ${last.words.join(", ")}`);
+    this.redraw("marks");
+  }
+
+  /** Without a mouse: Enter begins a mark in the middle of the stage and ends it there after moving the film. */
+  markMiddle() {
+    if (!(this.choices.tool in TOOLS)) return;
+    if (this.marks.drawing) return this.finishMark();
+    this.marks.begin(this.middle);
+    this.speak("Begun in the middle; move the film with the arrows (Shift: a pixel), then Enter");
+    this.redraw("marks");
+  }
+
+  unmark(mark) {
+    if (!mark) return;
+    this.marks.remove(mark);
+    this.speak("Removed");
+    this.stage.focus({ preventScroll: true });
+    this.redraw("marks");
+  }
+
+  unmarkAll() {
+    this.choices.marks = [];
+    this.speak("All measurements removed");
+    this.redraw("marks");
+  }
+
+  /** Away with whatever lies over the film or waits for a drag. */
+  escape() {
+    this.find(".help").hidden = true;
+    if (this.choices.tool) this.setTool(this.choices.tool);
   }
 
   toggleHelp() {
@@ -683,16 +775,22 @@ class Viewer {
   onPress(event) {
     if (!this.film || event.target.closest(".help")) return;
     this.stage.setPointerCapture(event.pointerId);
-    const windowing = event.button === 2 || event.shiftKey || (event.button === 0 && this.choices.windowTool);
-    this.stage.classList.add(windowing ? "windowing" : "dragging");
-    this.drag = { windowing, x: event.clientX, y: event.clientY, start: { ...this.choices.window } };
+    const { tool } = this.choices;
+    const windowing = event.button === 2 || event.shiftKey || (event.button === 0 && tool === "window");
+    const measuring = !windowing && event.button === 0 && tool in TOOLS;
+    if (measuring) this.marks.begin(this.under(event));
+    else this.stage.classList.add(windowing ? "windowing" : "dragging");
+    this.drag = { windowing, measuring, x: event.clientX, y: event.clientY, start: { ...this.choices.window } };
   }
 
   onMove(event) {
     if (!this.film) return;
     this.cursor = this.under(event);
     const { drag } = this;
-    if (drag?.windowing) this.dragWindow(drag.start, event.clientX - drag.x, event.clientY - drag.y);
+    if (drag?.measuring) {
+      this.marks.moveTo(this.cursor);
+      this.redraw("marks");
+    } else if (drag?.windowing) this.dragWindow(drag.start, event.clientX - drag.x, event.clientY - drag.y);
     else if (drag) {
       this.pan(event.clientX - drag.x, event.clientY - drag.y);
       Object.assign(drag, { x: event.clientX, y: event.clientY });
@@ -701,6 +799,7 @@ class Viewer {
   }
 
   onRelease() {
+    if (this.drag?.measuring) this.finishMark();
     this.drag = null;
     this.stage.classList.remove("windowing", "dragging");
   }
@@ -727,11 +826,17 @@ class Viewer {
     if (digit) return () => (shiftKey ? this.solo(LAYERS[digit - 1]) : this.toggle(LAYERS[digit - 1]));
     const letter = key.toLowerCase();
     if (letter in MAGNIFICATION_KEYS) return () => this.setMagnification(MAGNIFICATION_KEYS[letter]);
-    const { chosen, opacity, magnificationBefore } = this.choices;
+    const { chosen, opacity, magnificationBefore, marks } = this.choices;
+    const step = shiftKey ? 1 / this.ratio : KEY_PAN;
     return {
       0: () => this.hideAll(),
       b: () => magnificationBefore && this.setMagnification(magnificationBefore),
       i: () => this.invert(),
+      m: () => this.setTool("ruler"),
+      p: () => this.setTool(shiftKey ? "ellipse" : "rectangle"),
+      enter: () => this.markMiddle(),
+      delete: () => this.unmark(marks.at(-1)),
+      backspace: () => this.unmark(marks.at(-1)),
       n: () => this.nextFinding(),
       d: () => this.choose("breast"),
       f: () => this.fit(),
@@ -743,12 +848,12 @@ class Viewer {
       "]": () => this.setOpacity(chosen, opacity[chosen] + 0.05),
       ",": () => this.setLevel(chosen, this.level(chosen) - 0.02),
       ".": () => this.setLevel(chosen, this.level(chosen) + 0.02),
-      arrowleft: () => this.pan(KEY_PAN, 0),
-      arrowright: () => this.pan(-KEY_PAN, 0),
-      arrowup: () => this.pan(0, KEY_PAN),
-      arrowdown: () => this.pan(0, -KEY_PAN),
+      arrowleft: () => this.pan(step, 0),
+      arrowright: () => this.pan(-step, 0),
+      arrowup: () => this.pan(0, step),
+      arrowdown: () => this.pan(0, -step),
       "?": () => this.toggleHelp(),
-      escape: () => (this.find(".help").hidden = true),
+      escape: () => this.escape(),
     }[letter];
   }
 }

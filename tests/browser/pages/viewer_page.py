@@ -34,6 +34,7 @@ ROWS, COLUMNS = 140, 220
 FIELD = (192, 256)  # 3 × 4 cells of 64 reference pixels
 MARK = (70, 110)  # one white pixel on the film
 LEVEL = 0.5
+SPACINGS = {"unmeasured": None, "oblong": (0.05, 0.1)}  # of the scenes that are not 0.06 mm per pixel
 ERRORS = {
     Magnification.HALF: MeasuredError(
         "8.1% err", "total error: 8.1% (95 % interval 6.0% to 9.9%), 40 patches"
@@ -74,7 +75,7 @@ def mammogram(scene: str) -> Mammogram:
         source=f"scene.{scene}",
         laterality=Laterality.RIGHT if scene == "mirrored" else Laterality.LEFT,
         view=View.CC,
-        spacing_mm=(0.06, 0.06),
+        spacing_mm=SPACINGS.get(scene, (0.06, 0.06)),
         spacing_source="made by hand",
         outlines=() if scene == "empty" else (reader,),
         synthetic=True,
