@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 from test_viewer import (
     Viewer,
+    blobs,
     changed,
     enlarge_four_times,
     on_picture,
@@ -20,6 +23,8 @@ from test_viewer import (
     state,
     viewer,
 )
+
+from mammoview.domain import Magnification
 
 __all__ = ["viewer"]  # the fixture
 
@@ -40,6 +45,21 @@ def drag(viewer: Locator, start: tuple[float, float], end: tuple[float, float]) 
 def measured(viewer: Locator) -> list[dict[str, Any]]:
     marks: list[dict[str, Any]] = state(viewer)["marks"]
     return marks
+
+
+def hover(viewer: Locator, row: float, column: float) -> None:
+    spot = viewer.evaluate(f"element => element.mammoview.scanToPage({row}, {column})")
+    viewer.page.mouse.move(spot["x"], spot["y"])
+    settle(viewer)
+
+
+def as_it_is(viewer: Locator) -> NDArray[np.int16]:
+    """The stage with the mouse where it is, (H, W, 3)."""
+    viewer.evaluate("element => (element.querySelector('.stage').style.outline = 'none')")
+    box = viewer.locator("canvas.film").bounding_box()
+    assert box
+    shot = viewer.page.screenshot(clip={side: round(length) for side, length in box.items()})
+    return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(np.int16)
 
 
 def yellow(colours: NDArray[np.int16]) -> NDArray[np.bool_]:
@@ -176,3 +196,45 @@ def test_space_bares_the_film_of_marks_too(viewer: Viewer) -> None:
     settle(shown)
     assert not changed(bare, picture(shown)).any()
     shown.page.keyboard.up("Space")
+
+
+def test_the_loupe_shows_each_pixel_three_times_as_large_while_its_key_is_held(viewer: Viewer) -> None:
+    shown = viewer("checkerboard")
+    shown.get_by_label("Window preset").select_option("whole")
+    enlarge_four_times(shown)
+    hover(shown, 60, 100)
+    before = as_it_is(shown)
+    shown.page.keyboard.down("l")
+    settle(shown)
+    larger = as_it_is(shown)
+    expect(shown.locator("footer .zoom")).to_have_text("Zoom 400 % · loupe 1200 %")
+    row, column = on_picture(shown, [[60, 100]])[0].round().astype(int)
+    seen = larger[row - 72 : row + 72, column - 72 : column + 72, 0]  # inside the circle
+    assert set(np.unique(seen)) == {0, 255}
+    edges = np.flatnonzero(np.diff(seen[2])), np.flatnonzero(np.diff(seen[:, 2]))
+    for each in edges:
+        assert len(each) >= 11
+        assert (np.diff(each) == 12).all()
+    assert seen[72, 72] == before[row, column, 0], "the pixel under the cursor stays there"
+    rows, columns = np.nonzero(changed(before, larger))
+    assert np.hypot(rows - row, columns - column).max() < 126
+    shown.page.keyboard.up("l")
+    settle(shown)
+    assert not changed(before, as_it_is(shown)).any()
+
+
+def test_the_loupe_shows_visible_layers_in_register(viewer: Viewer) -> None:
+    shown = viewer("mirrored")
+    press(shown, "Saliency")
+    press(shown, "Loupe")
+    enlarge_four_times(shown)
+    frame = scenes.field_frame(True).magnified(1 / 2)
+    (spot,) = frame.to_scan(scenes.saliency_marks(Magnification.HALF)[3:])
+    hover(shown, spot[0] - 4, spot[1] + 5)
+    (middle,) = on_picture(shown, [[spot[0] - 4, spot[1] + 5]])
+    colours = as_it_is(shown)
+    magenta = (colours[..., 0] > 150) & (colours[..., 1] < 120) & (colours[..., 2] > 120)
+    inside = np.hypot(*(np.indices(magenta.shape) + 0.5 - middle[:, None, None])) < 115
+    (seen,) = blobs(magenta & inside)
+    np.testing.assert_allclose(seen, middle + np.array([4, -5]) * 12, atol=1.5)
+    expect(shown.get_by_role("button", name="Loupe")).to_have_attribute("aria-pressed", "true")

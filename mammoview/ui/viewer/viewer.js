@@ -28,6 +28,7 @@ function firstChoices() {
     inverted: false,
     tool: null, // what a drag does: null moves the film; "window", or one of TOOLS
     marks: [], // what was measured on this film
+    loupe: false, // lies on the film without its key being held
     film: null,
     finding: null, // the one that was gone to last
     view: null, // {zoom, row, column, fitted}: the scan point in the middle of the stage
@@ -37,6 +38,10 @@ function firstChoices() {
 
 function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
+}
+
+function exponential(value) {
+  return value === 0 ? "0" : value.toExponential(1);
 }
 
 function limited(value, low, high) {
@@ -55,12 +60,14 @@ class Viewer {
     this.cursor = null;
     this.marks = new Marks(choices);
     this.peeking = false;
+    this.holdingLoupe = false;
     this.frame = 0;
     this.drawn = { frames: 0, milliseconds: 0 };
     this.stage = this.find(".stage");
     this.contexts = Object.fromEntries(
       ["film", ...LAYERS, "marks"].map((name) => [name, this.find(`canvas.${name}`).getContext("2d")]),
     );
+    this.loupe = this.find("canvas.loupe").getContext("2d");
     this.listening = new AbortController();
     this.listen();
     this.watcher = new ResizeObserver(() => this.resize());
@@ -267,6 +274,16 @@ class Viewer {
     this.redraw("layers", "marks");
   }
 
+  holdLoupe(held) {
+    this.holdingLoupe = held;
+    this.redraw();
+  }
+
+  toggleLoupe() {
+    this.choices.loupe = !this.choices.loupe;
+    this.redraw();
+  }
+
   setOpacity(name, opacity) {
     this.choices.opacity[name] = limited(opacity, 0.05, 1);
     this.redraw("layers");
@@ -432,6 +449,7 @@ class Viewer {
     if (["view", "film", "marks"].some((each) => stale.has(each))) this.drawMarks();
     if (stale.has("film") || stale.has("marks")) this.drawMeasurements();
     if (stale.has("layers")) this.drawPanel();
+    this.drawLoupe();
     this.placeTargets();
     this.write();
     this.drawn = { frames: this.drawn.frames + 1, milliseconds: performance.now() - began };
@@ -455,12 +473,37 @@ class Viewer {
       return;
     }
     canvas.style.opacity = this.choices.opacity[name];
-    const picture = name === "outlines" ? this.layer(name) : this.picture(name);
+    const picture = this.picture(name);
     if (!moved && this.painted[name] === picture) return;
     this.painted[name] = picture;
     context.clearRect(0, 0, canvas.width, canvas.height);
-    if (name !== "outlines") paintPicture(context, this.view, picture);
-    else picture.forEach((outline) => paintOutline(context, this.view, outline, this.ratio));
+    this.paintLayer(context, this.view, name);
+  }
+
+  paintLayer(context, view, name) {
+    const picture = this.picture(name);
+    if (name !== "outlines") paintPicture(context, view, picture);
+    else picture.forEach((outline) => paintOutline(context, view, outline, this.ratio));
+  }
+
+  /** At the cursor, or in the middle of the stage for whoever has none. */
+  drawLoupe() {
+    const { loupe, size } = this;
+    loupe.canvas.hidden = !this.isLoupeOn;
+    if (loupe.canvas.hidden) return;
+    const place = this.cursor ?? { across: size.width / 2, down: size.height / 2 };
+    const radius = placeLoupe(loupe.canvas, place, this.ratio);
+    const view = loupeView(this.view, place, radius);
+    paintFilm(loupe, resampled(this.film.pyramid, view, 2 * radius, 2 * radius), this.greys);
+    for (const name of LAYERS.filter((each) => this.isVisible(each))) {
+      loupe.globalAlpha = this.choices.opacity[name];
+      this.paintLayer(loupe, view, name);
+    }
+    loupe.globalAlpha = 1;
+  }
+
+  get isLoupeOn() {
+    return this.choices.loupe || this.holdingLoupe;
   }
 
   /** What marks are measured on: the film's values, and its spacing where it is known. */
@@ -495,6 +538,7 @@ class Viewer {
   }
 
   picture(name) {
+    if (name === "outlines") return this.layer(name);
     const key = name === "heatmap" ? name : `${name} ${this.magnification} ${this.stride}`;
     const level = this.level(name);
     if (this.pictures[key]?.level !== level) {
@@ -585,7 +629,10 @@ class Viewer {
     const width = values.high - values.low;
     const centre = Math.round((values.low + values.high) / 2);
     setText(this.find(".window"), `Window ${width} · level ${centre}${inverted ? " · inverted" : ""}`);
-    setText(this.find("footer .zoom"), `Zoom ${Number((view.zoom * 100).toPrecision(3))} %`);
+    const percent = (zoom) => `${Number((zoom * 100).toPrecision(3))} %`;
+    const larger = this.isLoupeOn ? ` · loupe ${percent(view.zoom * LOUPE_TIMES)}` : "";
+    setText(this.find("footer .zoom"), `Zoom ${percent(view.zoom)}${larger}`);
+    this.find(".magnifier").setAttribute("aria-pressed", String(this.choices.loupe));
     setText(this.find("footer .cursor"), this.cursorInWords());
     setText(this.find(".under"), this.valuesInWords());
     this.find("select").value = values.preset;
@@ -627,7 +674,7 @@ class Viewer {
       const layer = this.layer(name);
       const value = cellUnder(layer, this.cursor.x, this.cursor.y);
       if (value === null) continue;
-      const number = name === "saliency" ? ((value / 255) * layer.scale).toExponential(1) : value.toFixed(2);
+      const number = name === "saliency" ? exponential((value / 255) * layer.scale) : value.toFixed(2);
       words.push(`${NAMES[name].toLowerCase()} ${number}`);
     }
     return words.join(" · ");
@@ -681,12 +728,13 @@ class Viewer {
     click(".out", () => this.zoomStep(-1));
     for (const button of this.findAll("[data-tool]")) on(button, "click", () => this.setTool(button.dataset.tool));
     click(".unmark", () => this.unmarkAll());
+    click(".magnifier", () => this.toggleLoupe());
     click(".full", () => this.toggleFullScreen());
     click(".keys", () => this.toggleHelp());
     click(".help .close", () => this.toggleHelp());
     on(this.root, "click", (event) => this.backToFilm(event));
     for (const type of ["keydown", "keyup", "keypress"]) on(this.root, type, (event) => this.onKey(event));
-    on(this.root, "focusout", () => this.peek(false));
+    on(this.root, "focusout", () => this.letGo());
     on(this.stage, "contextmenu", (event) => event.preventDefault());
     on(this.stage, "wheel", (event) => this.onWheel(event), { passive: false });
     on(this.stage, "pointerdown", (event) => this.onPress(event));
@@ -815,10 +863,17 @@ class Viewer {
     if (!this.film || event.ctrlKey || event.metaKey || event.altKey || event.type === "keypress") return;
     const native = Object.entries(NATIVE_KEYS).find(([selector]) => event.target.matches(selector));
     if (native?.[1].test(event.key)) return;
-    const act = event.key === " " ? () => this.peek(event.type === "keydown") : this.actionOf(event);
+    const hold = { " ": (held) => this.peek(held), l: (held) => this.holdLoupe(held) }[event.key.toLowerCase()];
+    const act = hold ? () => hold(event.type === "keydown") : this.actionOf(event);
     if (!act) return;
     event.preventDefault();
-    if (event.type === "keydown" || event.key === " ") act();
+    if (event.type === "keydown" || hold) act();
+  }
+
+  /** No key is held any more that this viewer will hear of. */
+  letGo() {
+    this.peek(false);
+    if (this.holdingLoupe) this.holdLoupe(false);
   }
 
   actionOf({ key, code, shiftKey }) {
