@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
+from scipy import ndimage
 from test_viewer import (
     Viewer,
     blobs,
@@ -25,6 +26,7 @@ from test_viewer import (
 )
 
 from mammoview.domain import Magnification
+from mammoview.prepare import find_breast
 
 __all__ = ["viewer"]  # the fixture
 
@@ -238,3 +240,76 @@ def test_the_loupe_shows_visible_layers_in_register(viewer: Viewer) -> None:
     (seen,) = blobs(magenta & inside)
     np.testing.assert_allclose(seen, middle + np.array([4, -5]) * 12, atol=1.5)
     expect(shown.get_by_role("button", name="Loupe")).to_have_attribute("aria-pressed", "true")
+
+
+def near(mask: NDArray[np.bool_], row: float, column: float) -> bool:
+    return bool(mask[int(row) - 2 : int(row) + 3, int(column) - 2 : int(column) + 3].any())
+
+
+@pytest.mark.parametrize("scene", ["plain", "mirrored"])
+def test_heat_as_a_line_lies_where_heat_crosses_the_level_and_leaves_the_tissue_bare(
+    viewer: Viewer, scene: str
+) -> None:
+    shown = viewer(scene)
+    bare = picture(shown)
+    press(shown, "Heatmap")
+    press(shown, "Heatmap as a line")
+    line = changed(bare, picture(shown))
+    frame = scenes.field_frame(scene == "mirrored").magnified(1 / 64)
+    # One cell of heat 1 among zeros: on the rows and columns through its centre, ½ is half a cell away.
+    crossed = on_picture(shown, frame.to_scan([[1.5, 2], [0.5, 2], [1, 2.5], [1, 1.5]]))
+    assert all(near(line, *point) for point in crossed)
+    (centre,) = on_picture(shown, frame.to_scan([[1, 2]]))
+    assert not near(line, *centre)
+    assert not near(line, *on_picture(shown, frame.to_scan([[1.8, 2]]))[0])
+    shown.get_by_role("slider", name="Heatmap level").fill("0.25")
+    lower = changed(bare, picture(shown))
+    assert near(lower, *on_picture(shown, frame.to_scan([[1.75, 2]]))[0])
+    assert not any(near(lower, *point) for point in crossed)
+    expect(shown.locator('[data-layer="heatmap"] .scale')).to_contain_text("line at level 0.25 (card 0.50)")
+
+
+@pytest.mark.parametrize("scene", ["plain", "mirrored"])
+def test_suspicious_cells_as_a_line_are_their_borders(viewer: Viewer, scene: str) -> None:
+    shown = viewer(scene)
+    press(shown, "Zoom out")
+    bare = picture(shown)
+    press(shown, "Tissue grid")
+    filled = changed(bare, picture(shown))
+    shown.page.keyboard.press("o")
+    settle(shown)
+    line = changed(bare, picture(shown))
+    rows, columns = np.nonzero(filled)
+    top, left, bottom, right = rows.min(), columns.min(), rows.max(), columns.max()
+    for row, column in ((top, left), (top, right), (bottom, left), (bottom, (left + right) / 2)):
+        assert near(line, row, column)
+    assert not line[top + 4 : bottom - 3, left + 4 : right - 3].any()
+    outside = line.copy()
+    outside[top - 3 : bottom + 4, left - 3 : right + 4] = False
+    assert not outside.any()
+    expect(shown.get_by_role("button", name="Tissue grid as a line")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    shown.page.keyboard.press("o")
+    settle(shown)
+    assert (changed(bare, picture(shown)) == filled).all()
+
+
+@pytest.mark.parametrize(("scene", "answer"), [("plain", "shown"), ("other", "not told from the background")])
+def test_the_edge_of_the_breast_is_shown_as_it_was_found(viewer: Viewer, scene: str, answer: str) -> None:
+    shown = viewer(scene)
+    bare = picture(shown)
+    press(shown, "Breast edge")
+    line = changed(bare, picture(shown))
+    expect(shown.locator("#breast-state")).to_have_text(answer)
+    search = find_breast(scenes.mammogram(scene))
+    if answer != "shown":
+        assert search.warnings
+        assert not line.any()
+        return
+    steps = np.argwhere(search.mask[:, :-1] & ~search.mask[:, 1:]) + np.array([0, 0.5])
+    assert len(steps) > 3
+    for row, column in on_picture(shown, search.frame.to_scan(steps)):
+        assert near(line, row, column)
+    inside = np.argwhere(ndimage.binary_erosion(search.mask, np.ones((3, 3))))
+    assert not any(near(line, *point) for point in on_picture(shown, search.frame.to_scan(inside)))

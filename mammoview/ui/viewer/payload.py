@@ -102,6 +102,11 @@ def film_payload(mammogram: Mammogram, key: str) -> bytes:
             "synthetic": mammogram.synthetic,
             "air": look.air,
             "windows": look.windows,
+            "breast": {
+                "array": arrays.add(look.breast.astype(np.uint8)),
+                "matrix": look.frame.canvas_matrix(),
+                "found": look.found,
+            },
             **_orientation(mammogram, look.chest_wall_left),
         }
     )
@@ -151,11 +156,18 @@ def _film_id(mammogram: Mammogram) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What the first look at a film needs: values up to `air` are air, black and white of each preset."""
+    """What the first look at a film needs: values up to `air` are air, black and white of each preset.
+
+    `breast` (I, J) is the breast on a coarse copy of the film, which `frame` lays on the scan; the whole
+    film where none was `found`.
+    """
 
     air: int
     windows: dict[str, list[int]]
     chest_wall_left: bool | None
+    breast: NDArray[np.bool_]
+    frame: Frame
+    found: bool
 
 
 def _look(mammogram: Mammogram) -> _Look:
@@ -176,7 +188,10 @@ def _look(mammogram: Mammogram) -> _Look:
         name: [int(dark), int(bright)] if bright >= dark + 1 else whole
         for name, (dark, bright) in edges.items()
     }
-    return _Look(int((air + skin) / 2), windows, _chest_wall_left(search.mask))
+    found = not search.mask.all()
+    return _Look(
+        int((air + skin) / 2), windows, _chest_wall_left(search.mask), search.mask, search.frame, found
+    )
 
 
 def _chest_wall_left(breast: NDArray[np.bool_]) -> bool | None:

@@ -1,7 +1,15 @@
 // The viewer: what the reader chose, what her hands do, and when to draw.
 
-const NAMES = { heatmap: "Heatmap", grid: "Tissue grid", saliency: "Saliency", outlines: "Outlines" };
+const NAMES = {
+  heatmap: "Heatmap",
+  grid: "Tissue grid",
+  saliency: "Saliency",
+  outlines: "Outlines",
+  breast: "Breast edge",
+};
 const LAYERS = Object.keys(NAMES);
+const FILLED = { heatmap: heatmapPicture, grid: gridPicture, saliency: saliencyPicture, breast: breastLines };
+const LINED = { heatmap: heatmapLines, grid: gridLines };
 const MAGNIFICATION_KEYS = { q: "0.5", w: "0.33", e: "0.25" };
 const NATIVE_KEYS = {
   select: /./,
@@ -19,7 +27,8 @@ function firstChoices() {
   return {
     shown: new Set(), // layers
     putAside: null, // layers that "Hide all" took away
-    opacity: { heatmap: 0.45, grid: 0.45, saliency: 0.8, outlines: 1 },
+    opacity: { heatmap: 0.45, grid: 0.45, saliency: 0.8, outlines: 1, breast: 1 },
+    lined: new Set(), // layers drawn as a line at the level instead of filled
     level: {}, // by layer, where the reader moved it away from the card's
     chosen: "heatmap",
     magnification: null,
@@ -97,7 +106,8 @@ class Viewer {
     const same = known?.film === header.film;
     this.film = same
       ? { ...this.film, header }
-      : { header, pyramid: pyramidOf(arrays[header.pixels]) };
+      : { pyramid: pyramidOf(arrays[header.pixels]), breast: { ...header.breast, array: arrays[header.breast.array] } };
+    this.film.header = header;
     if (this.choices.film !== header.film) {
       // Grey first: another film is seen without its layers, whatever was shown over the last one.
       const unseen = { shown: new Set(), putAside: null, finding: null, marks: [] };
@@ -177,6 +187,7 @@ class Viewer {
   /** The layer as it was sent, at the chosen magnification and stride; undefined where it was not run. */
   layer(name) {
     const evidence = this.evidence;
+    if (name === "breast") return this.film?.breast.found ? this.film.breast : undefined;
     if (name === "outlines") return evidence?.outlines.length ? evidence.outlines : undefined;
     if (!evidence?.assessed) return undefined;
     if (name === "heatmap") return evidence.heatmap;
@@ -189,13 +200,18 @@ class Viewer {
     return this.choices.level[name] ?? this.layer(name)?.level ?? 0.5;
   }
 
+  /** A line is thin enough to be opaque. */
+  opacity(name) {
+    return this.choices.lined.has(name) ? 1 : this.choices.opacity[name];
+  }
+
   isVisible(name) {
     return this.choices.shown.has(name) && !this.peeking && this.layer(name) !== undefined;
   }
 
   isEmpty(name) {
     const layer = this.layer(name);
-    if (name === "outlines") return false;
+    if (name === "outlines" || name === "breast") return false;
     if (name === "saliency") return layer.scale === 0;
     const level = this.level(name);
     return !layer.array.values.some((value) => value >= level);
@@ -205,6 +221,7 @@ class Viewer {
     const layer = this.layer(name);
     const shown = this.choices.shown.has(name) ? "shown" : "off";
     if (name === "outlines") return this.outlinesInWords(layer, shown);
+    if (name === "breast") return layer ? shown : "not told from the background";
     if (!layer) return this.evidence?.assessed ? "not run at this magnification" : (this.evidence?.state ?? "not run");
     return this.isEmpty(name) ? "ran, nothing above the level" : shown;
   }
@@ -292,6 +309,16 @@ class Viewer {
   setLevel(name, level) {
     if (!(name in MAPS)) return;
     this.choices.level[name] = limited(level, 0.02, 1);
+    this.redraw("layers");
+  }
+
+  /** A line at the level hides less tissue than a filled layer. */
+  toggleLine(name) {
+    if (!(name in LINED)) return;
+    const { lined } = this.choices;
+    if (!lined.delete(name)) lined.add(name);
+    this.choices.chosen = name;
+    this.speak(`${NAMES[name]} ${lined.has(name) ? "as a line at its level" : "filled"}`);
     this.redraw("layers");
   }
 
@@ -472,7 +499,7 @@ class Viewer {
       this.painted[name] = null;
       return;
     }
-    canvas.style.opacity = this.choices.opacity[name];
+    canvas.style.opacity = this.opacity(name);
     const picture = this.picture(name);
     if (!moved && this.painted[name] === picture) return;
     this.painted[name] = picture;
@@ -482,8 +509,9 @@ class Viewer {
 
   paintLayer(context, view, name) {
     const picture = this.picture(name);
-    if (name !== "outlines") paintPicture(context, view, picture);
-    else picture.forEach((outline) => paintOutline(context, view, outline, this.ratio));
+    if (name === "outlines") picture.forEach((outline) => paintOutline(context, view, outline, this.ratio));
+    else if (picture.pieces) paintLines(context, view, picture, this.ratio);
+    else paintPicture(context, view, picture);
   }
 
   /** At the cursor, or in the middle of the stage for whoever has none. */
@@ -496,7 +524,7 @@ class Viewer {
     const view = loupeView(this.view, place, radius);
     paintFilm(loupe, resampled(this.film.pyramid, view, 2 * radius, 2 * radius), this.greys);
     for (const name of LAYERS.filter((each) => this.isVisible(each))) {
-      loupe.globalAlpha = this.choices.opacity[name];
+      loupe.globalAlpha = this.opacity(name);
       this.paintLayer(loupe, view, name);
     }
     loupe.globalAlpha = 1;
@@ -539,11 +567,12 @@ class Viewer {
 
   picture(name) {
     if (name === "outlines") return this.layer(name);
-    const key = name === "heatmap" ? name : `${name} ${this.magnification} ${this.stride}`;
-    const level = this.level(name);
-    if (this.pictures[key]?.level !== level) {
-      const make = { heatmap: heatmapPicture, grid: gridPicture, saliency: saliencyPicture }[name];
-      this.pictures[key] = { level, ...make(this.layer(name), level) };
+    const [level, lined] = [this.level(name), this.choices.lined.has(name)];
+    const key = `${name} ${this.magnification} ${this.stride} ${lined}`;
+    const layer = this.layer(name);
+    if (this.pictures[key]?.level !== level || this.pictures[key].layer !== layer) {
+      const make = (lined ? LINED : FILLED)[name];
+      this.pictures[key] = { level, layer, ...make(layer, level) };
     }
     return this.pictures[key];
   }
@@ -564,7 +593,12 @@ class Viewer {
     const shown = this.choices.shown.has(name);
     row.querySelector(".toggle").setAttribute("aria-pressed", String(shown));
     setText(row.querySelector(".state"), this.stateInWords(name));
-    this.setRange(row.querySelector(".opacity"), Math.round(this.choices.opacity[name] * 100), " %");
+    const opacity = row.querySelector(".opacity");
+    if (opacity) {
+      this.setRange(opacity, Math.round(this.choices.opacity[name] * 100), " %");
+      opacity.disabled = this.choices.lined.has(name);
+    }
+    row.querySelector(".line")?.setAttribute("aria-pressed", String(this.choices.lined.has(name)));
     const level = row.querySelector(".level");
     if (level) this.setRange(level, Number(this.level(name).toFixed(2)), "");
     const bar = row.querySelector(".bar");
@@ -582,7 +616,9 @@ class Viewer {
   drawBar(bar, name) {
     const level = this.level(name);
     const colour = name === "saliency" ? saliencyColour : (value) => colourOf(MAPS[name], value, level);
-    paintBar(bar.querySelector("canvas"), colour, this.choices.opacity[name]);
+    const canvas = bar.querySelector("canvas");
+    canvas.hidden = this.choices.lined.has(name);
+    paintBar(canvas, colour, this.choices.opacity[name]);
     const parts = name === "saliency" ? this.saliencyScale() : this.levelScale(name, level);
     const spans = parts.map((text) => Object.assign(document.createElement("span"), { textContent: text }));
     bar.querySelector(".scale").replaceChildren(...spans);
@@ -591,6 +627,7 @@ class Viewer {
   levelScale(name, level) {
     const moved = this.choices.level[name] !== undefined;
     const card = moved ? ` (card ${this.layer(name).level.toFixed(2)})` : " (card)";
+    if (this.choices.lined.has(name)) return [`line at level ${level.toFixed(2)}${card}, from 0 to 1`];
     return ["0", `level ${level.toFixed(2)}${card}, clear below half`, "1"];
   }
 
@@ -687,7 +724,7 @@ class Viewer {
   state() {
     const layers = LAYERS.map((name) => [
       name,
-      { shown: this.choices.shown.has(name), visible: this.isVisible(name), opacity: this.choices.opacity[name], state: this.stateInWords(name) },
+      { shown: this.choices.shown.has(name), visible: this.isVisible(name), lined: this.choices.lined.has(name), opacity: this.choices.opacity[name], state: this.stateInWords(name) },
     ]);
     return {
       film: this.film?.header.film ?? null,
@@ -746,8 +783,9 @@ class Viewer {
 
   listenToRow(row, name, on) {
     on(row.querySelector(".toggle"), "click", () => this.toggle(name));
-    on(row.querySelector(".opacity"), "input", (event) => this.setOpacity(name, event.target.value / 100));
-    const level = row.querySelector(".level");
+    const [opacity, line, level] = [".opacity", ".line", ".level"].map((each) => row.querySelector(each));
+    if (opacity) on(opacity, "input", (event) => this.setOpacity(name, event.target.value / 100));
+    if (line) on(line, "click", () => this.toggleLine(name));
     if (level) on(level, "input", (event) => this.setLevel(name, Number(event.target.value)));
   }
 
@@ -877,7 +915,7 @@ class Viewer {
   }
 
   actionOf({ key, code, shiftKey }) {
-    const digit = /^Digit([1-4])$/.exec(code)?.[1];
+    const digit = /^Digit([1-5])$/.exec(code)?.[1];
     if (digit) return () => (shiftKey ? this.solo(LAYERS[digit - 1]) : this.toggle(LAYERS[digit - 1]));
     const letter = key.toLowerCase();
     if (letter in MAGNIFICATION_KEYS) return () => this.setMagnification(MAGNIFICATION_KEYS[letter]);
@@ -887,6 +925,7 @@ class Viewer {
       0: () => this.hideAll(),
       b: () => magnificationBefore && this.setMagnification(magnificationBefore),
       i: () => this.invert(),
+      o: () => this.toggleLine(chosen),
       m: () => this.setTool("ruler"),
       p: () => this.setTool(shiftKey ? "ellipse" : "rectangle"),
       enter: () => this.markMiddle(),
