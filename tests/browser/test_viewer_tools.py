@@ -242,6 +242,64 @@ def test_the_loupe_shows_visible_layers_in_register(viewer: Viewer) -> None:
     expect(shown.get_by_role("button", name="Loupe")).to_have_attribute("aria-pressed", "true")
 
 
+WATCH = """(element, seconds) => new Promise(done => {
+    const [canvas, turns] = [element.querySelector("canvas.grid"), []];
+    const begin = performance.now();
+    let last = null;
+    const look = () => {
+        const now = canvas.hidden ? "bare" : element.mammoview.state().magnification;
+        if (now !== last) turns.push([performance.now(), now]);
+        last = now;
+        if (performance.now() - begin < seconds * 1000) requestAnimationFrame(look);
+        else done(turns);
+    };
+    look();
+})"""
+
+
+@pytest.mark.parametrize(("keys", "seen"), [("t", {"bare", "0.5"}), ("eqT", {"0.5", "0.25"})])
+def test_blinking_goes_there_and_back_twice_a_second_and_never_thrice(
+    viewer: Viewer, keys: str, seen: set[str]
+) -> None:
+    shown = viewer("plain")
+    press(shown, "Tissue grid")
+    for key in keys:
+        shown.page.keyboard.press("Shift+T" if key == "T" else key)
+    turns = shown.evaluate(WATCH, 3)
+    assert {what for _, what in turns} == seen
+    pauses = np.diff([time for time, _ in turns[1:]])  # the first look was in the middle of one
+    assert 3 <= len(turns) <= 14
+    assert (pauses[:-1] + pauses[1:] > 1000 / 3).all(), "never above three times a second"
+    assert (pauses > 200).all()
+    expect(shown.locator(".blinking")).to_contain_text("Blinking: ")
+    shown.page.keyboard.press("Escape")
+    settle(shown)
+    assert len(shown.evaluate(WATCH, 1)) == 1
+    assert state(shown)["blinking"] is None
+    assert state(shown)["magnification"] == "0.5"
+    assert state(shown)["layers"]["grid"]["visible"]
+
+
+def test_nothing_blinks_for_whom_motion_is_reduced(viewer: Viewer) -> None:
+    shown = viewer("plain")
+    press(shown, "Tissue grid")
+    press(shown, "Blink layers")
+    button = shown.get_by_role("button", name="Blink layers")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    shown.page.emulate_media(reduced_motion="reduce")
+    expect(button).to_have_attribute("aria-pressed", "false")
+    press(shown, "Blink layers")
+    assert state(shown)["blinking"] is None
+    expect(shown.locator(".still")).to_have_text("Your system asks for less motion: step with B or 0 instead")
+
+
+def test_without_a_layer_there_is_nothing_to_blink(viewer: Viewer) -> None:
+    shown = viewer("plain")
+    press(shown, "Blink layers")
+    assert state(shown)["blinking"] is None
+    expect(shown.get_by_role("status")).to_have_text("Show a layer first")
+
+
 def near(mask: NDArray[np.bool_], row: float, column: float) -> bool:
     return bool(mask[int(row) - 2 : int(row) + 3, int(column) - 2 : int(column) + 3].any())
 

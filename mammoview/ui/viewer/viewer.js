@@ -76,6 +76,7 @@ class Viewer {
     this.contexts = Object.fromEntries(
       ["film", ...LAYERS, "marks"].map((name) => [name, this.find(`canvas.${name}`).getContext("2d")]),
     );
+    this.blink = new Blink(() => this.redraw("layers"));
     this.loupe = this.find("canvas.loupe").getContext("2d");
     this.listening = new AbortController();
     this.listen();
@@ -95,6 +96,7 @@ class Viewer {
 
   dispose() {
     cancelAnimationFrame(this.frame);
+    this.blink.dispose();
     this.listening.abort();
     this.watcher.disconnect();
   }
@@ -111,6 +113,7 @@ class Viewer {
     if (this.choices.film !== header.film) {
       // Grey first: another film is seen without its layers, whatever was shown over the last one.
       const unseen = { shown: new Set(), putAside: null, finding: null, marks: [] };
+      this.blink.stop();
       Object.assign(this.choices, { film: header.film, view: null, window: null, level: {}, ...unseen });
     }
     if (!this.choices.window) this.choose("breast");
@@ -170,8 +173,19 @@ class Viewer {
     return this.layers?.film === this.film?.header.film ? this.layers : null;
   }
 
+  /** The one that is on the screen; while magnifications blink, the other one every second time. */
   get magnification() {
+    return this.blink.isTurned("magnifications") ? this.otherMagnification : this.chosenMagnification;
+  }
+
+  get chosenMagnification() {
     return this.choices.magnification ?? this.evidence?.magnification ?? "0.5";
+  }
+
+  /** The one before, or where there was none the next in order. */
+  get otherMagnification() {
+    const keys = Object.values(MAGNIFICATION_KEYS);
+    return this.choices.magnificationBefore ?? keys[(keys.indexOf(this.chosenMagnification) + 1) % keys.length];
   }
 
   /** The saliency's patches lie at the stride of the assessment, whichever grid is looked at. */
@@ -206,6 +220,11 @@ class Viewer {
   }
 
   isVisible(name) {
+    return this.isLaidOver(name) && !this.blink.isTurned("layers");
+  }
+
+  /** Also while it blinks. */
+  isLaidOver(name) {
     return this.choices.shown.has(name) && !this.peeking && this.layer(name) !== undefined;
   }
 
@@ -323,10 +342,35 @@ class Viewer {
   }
 
   setMagnification(key) {
-    if (key === this.magnification) return;
-    Object.assign(this.choices, { magnificationBefore: this.magnification, magnification: key });
+    const before = this.chosenMagnification;
+    if (this.blink.what === "magnifications") this.blink.stop();
+    if (key === before) return;
+    Object.assign(this.choices, { magnificationBefore: before, magnification: key });
     this.speak(`Magnification ×${key}`);
     this.redraw("layers");
+  }
+
+  toggleBlink(what) {
+    const stopped = this.blink.what === what;
+    if (stopped) this.blink.stop();
+    const refusal = stopped ? null : this.noBlink(what);
+    if (!stopped && !refusal) this.blink.start(what);
+    this.speak(refusal ?? this.blinkInWords() ?? "Blinking stopped");
+    setText(this.find(".still"), refusal ?? "");
+  }
+
+  /** Why there is nothing to blink, or null. */
+  noBlink(what) {
+    if (this.blink.isForbidden) return "Your system asks for less motion: step with B or 0 instead";
+    const names = what === "layers" ? LAYERS : ["grid", "saliency"];
+    if (names.some((name) => this.isLaidOver(name))) return null;
+    return what === "layers" ? "Show a layer first" : "Show the tissue grid or the saliency first";
+  }
+
+  blinkInWords() {
+    if (this.blink.what === "layers") return "Blinking: film alone and with layers";
+    if (this.blink.what === null) return null;
+    return `Blinking: ×${this.chosenMagnification} and ×${this.otherMagnification}`;
   }
 
   setStride(stride) {
@@ -583,6 +627,9 @@ class Viewer {
     const next = this.find(".next");
     next.hidden = !this.findings.length;
     setText(next, this.choices.finding === null || this.findings.length === 1 ? "Show (N)" : "Next (N)");
+    for (const button of this.findAll("[data-blink]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.blink === this.blink.what));
+    }
     this.find(".hide").setAttribute("aria-pressed", String(this.choices.putAside !== null));
     for (const [group, value] of [["magnification", this.magnification], ["stride", String(this.stride)]]) {
       for (const radio of this.findAll(`input[name="${group}"]`)) radio.checked = radio.value === value;
@@ -662,6 +709,7 @@ class Viewer {
 
   write() {
     const { window: values, inverted, view } = this.choices;
+    setText(this.find(".blinking"), this.blinkInWords() ?? "");
     setText(this.find(".evidence"), `Magnification ×${this.magnification} · grid stride ${this.stride}${this.saliencyStride()}`);
     const width = values.high - values.low;
     const centre = Math.round((values.low + values.high) / 2);
@@ -707,7 +755,7 @@ class Viewer {
     if (!pixel) return "";
     const film = this.film.pyramid[0];
     const words = [`Value ${film.values[pixel.row * film.columns + pixel.column]}`];
-    for (const name of ["heatmap", "grid", "saliency"].filter((each) => this.isVisible(each))) {
+    for (const name of ["heatmap", "grid", "saliency"].filter((each) => this.isLaidOver(each))) {
       const layer = this.layer(name);
       const value = cellUnder(layer, this.cursor.x, this.cursor.y);
       if (value === null) continue;
@@ -733,6 +781,7 @@ class Viewer {
       stride: this.stride,
       window: { ...this.choices.window },
       inverted: this.choices.inverted,
+      blinking: this.blink.what,
       tool: this.choices.tool,
       marks: this.marks.all(...this.measured),
       ...this.view,
@@ -765,6 +814,7 @@ class Viewer {
     click(".out", () => this.zoomStep(-1));
     for (const button of this.findAll("[data-tool]")) on(button, "click", () => this.setTool(button.dataset.tool));
     click(".unmark", () => this.unmarkAll());
+    for (const button of this.findAll("[data-blink]")) on(button, "click", () => this.toggleBlink(button.dataset.blink));
     click(".magnifier", () => this.toggleLoupe());
     click(".full", () => this.toggleFullScreen());
     click(".keys", () => this.toggleHelp());
@@ -830,6 +880,7 @@ class Viewer {
   /** Away with whatever lies over the film or waits for a drag. */
   escape() {
     this.find(".help").hidden = true;
+    this.blink.stop();
     if (this.choices.tool) this.setTool(this.choices.tool);
   }
 
@@ -924,6 +975,7 @@ class Viewer {
     return {
       0: () => this.hideAll(),
       b: () => magnificationBefore && this.setMagnification(magnificationBefore),
+      t: () => this.toggleBlink(shiftKey ? "magnifications" : "layers"),
       i: () => this.invert(),
       o: () => this.toggleLine(chosen),
       m: () => this.setTool("ruler"),
