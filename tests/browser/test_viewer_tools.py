@@ -15,6 +15,7 @@ from test_viewer import (
     Viewer,
     blobs,
     changed,
+    corners,
     enlarge_four_times,
     on_picture,
     picture,
@@ -25,7 +26,7 @@ from test_viewer import (
     viewer,
 )
 
-from mammoview.domain import Magnification
+from mammoview.domain import Magnification, Weighting
 from mammoview.prepare import find_breast
 
 __all__ = ["viewer"]  # the fixture
@@ -371,3 +372,81 @@ def test_the_edge_of_the_breast_is_shown_as_it_was_found(viewer: Viewer, scene: 
         assert near(line, row, column)
     inside = np.argwhere(ndimage.binary_erosion(search.mask, np.ones((3, 3))))
     assert not any(near(line, *point) for point in on_picture(shown, search.frame.to_scan(inside)))
+
+
+CHOICES = {
+    Weighting.CONTEXT: (
+        "By context",
+        "each kept patch adds up to its suspicion times the heat at its centre",
+    ),
+    Weighting.ENTROPY: ("Raw entropy", "|∂H/∂x| as the paper has it"),
+    Weighting.NORMALISED: ("Patches alike", "each kept patch adds up to 1"),
+    Weighting.LOG_PROBABILITY: ("−log p", "|∂(−log p)/∂x| of the class that the network predicts"),
+}
+
+
+def test_each_way_to_add_up_the_saliency_shows_its_own_map_and_says_what_it_is(viewer: Viewer) -> None:
+    shown = viewer("weighted")
+    press(shown, "Zoom out")
+    bare = picture(shown)
+    press(shown, "Saliency")
+    frame = scenes.field_frame(False).magnified(1 / 2)
+    marks = frame.to_scan(scenes.saliency_marks(Magnification.HALF))
+    for weighting, (name, meaning) in CHOICES.items():
+        number = list(Weighting).index(weighting)
+        (seen,) = blobs(changed(bare, picture(shown)))
+        np.testing.assert_allclose(seen, on_picture(shown, marks)[number], atol=2)
+        chooser = shown.get_by_label("Saliency adds up")
+        assert chooser.evaluate("select => select.selectedOptions[0].text") == name
+        expect(shown.locator("#saliency-meaning")).to_contain_text(meaning)
+        expect(shown.locator("#saliency-meaning")).to_contain_text(f"; largest 2.0e{number - 3:+d}")
+        scale = shown.locator('[data-layer="saliency"] .scale')
+        expect(scale).to_contain_text(f"2.0e{number - 3:+d}")
+        shown.page.keyboard.press("s")
+        settle(shown)
+    assert state(shown)["weighting"] == "context"
+
+
+def test_where_the_magnifications_disagree_is_a_layer_from_0_to_1(viewer: Viewer) -> None:
+    shown = viewer("disagreeing")
+    press(shown, "Zoom out")
+    press(shown, "Disagreement")
+    shown.get_by_role("slider", name="Disagreement opacity").fill("100")
+    expect(shown.locator("#disagreement-state")).to_have_text("shown · most 0.70")
+    expect(shown.locator('[data-layer="disagreement"] .scale')).to_have_text(
+        "0largest less smallest suspicion1"
+    )
+    colours = picture(shown)
+    frame = scenes.field_frame(False).magnified(1 / 64)
+    centres = on_picture(shown, frame.to_scan([[0, 0], [1, 0], [2, 2], [1, 2]])).astype(int)
+    much, *alike, little = (colours[row, column] for row, column in centres)
+    assert all(np.abs(each - much).max() <= 3 for each in alike), "squares of one value have one colour"
+    assert np.abs(much - [195, 179, 105]).max() <= 8, "cividis at 0.70"
+    assert np.abs(much - little).max() > 30
+    edge = on_picture(shown, corners(frame, 1, 2))
+    (top, left), (bottom, right) = np.sort(edge, axis=0).round().astype(int)
+    inside = colours[top + 1 : bottom - 1, left + 1 : right - 1]
+    outline = colours[top - 2, left - 2 : right + 2]
+    assert not changed(np.broadcast_to(much, outline.shape), outline[None]).any()
+    assert changed(np.broadcast_to(much, inside.shape), inside).all(), "the square ends at its cell's edges"
+    for cell, words in (((1, 2), "disagreement 0.30"), ((2, 0), "disagreement 0.70")):
+        hover(shown, *frame.to_scan([cell])[0])
+        expect(shown.locator(".under")).to_contain_text(words)
+
+
+def test_the_number_under_the_cursor_is_told_of_every_visible_layer_and_of_no_other(viewer: Viewer) -> None:
+    shown = viewer("disagreeing")
+    frame = scenes.field_frame(False).magnified(1 / 64)
+    spot = frame.to_scan([(1, 1)])[0]
+    hover(shown, *spot)
+    told = shown.locator(".under")
+    expect(told).to_have_text("Value 20000")
+    shown.locator(".stage").focus()
+    words = (
+        "Value 20000 · heatmap 0.00 · tissue grid 0.90 · saliency 0 · disagreement 0.70 · breast edge inside"
+    )
+    for key in "12356":
+        shown.page.keyboard.press(key)
+    expect(told).to_have_text(words)
+    shown.page.keyboard.press("0")
+    expect(told).to_have_text("Value 20000")

@@ -1,64 +1,28 @@
-// The viewer: what the reader chose, what her hands do, and when to draw.
+// The viewer: what the reader chooses, what her hands do, and when to draw.
 
-const NAMES = {
-  heatmap: "Heatmap",
-  grid: "Tissue grid",
-  saliency: "Saliency",
-  outlines: "Outlines",
-  breast: "Breast edge",
+const FILLED = {
+  heatmap: heatmapPicture,
+  grid: gridPicture,
+  saliency: saliencyPicture,
+  disagreement: disagreementPicture,
+  breast: breastLines,
 };
-const LAYERS = Object.keys(NAMES);
-const FILLED = { heatmap: heatmapPicture, grid: gridPicture, saliency: saliencyPicture, breast: breastLines };
 const LINED = { heatmap: heatmapLines, grid: gridLines };
-const MAGNIFICATION_KEYS = { q: "0.5", w: "0.33", e: "0.25" };
 const NATIVE_KEYS = {
   select: /./,
   button: /^(Enter| )$/,
   'input[type="radio"]': /^(Arrow.*| )$/,
   'input[type="range"]': /^(Arrow.*|Home|End|Page.*)$/,
 };
-const [MOST_ENLARGED, LEAST_OF_FIT] = [32, 0.5];
 const KEY_PAN = 60; // CSS pixels
-const AROUND_FINDING = 3; // the view is so many times as wide as the finding
-const DRAG_DOUBLES_WINDOW = 150; // CSS pixels across
-
-/** What stays when the film changes or the page draws the viewer anew. */
-function firstChoices() {
-  return {
-    shown: new Set(), // layers
-    putAside: null, // layers that "Hide all" took away
-    opacity: { heatmap: 0.45, grid: 0.45, saliency: 0.8, outlines: 1, breast: 1 },
-    lined: new Set(), // layers drawn as a line at the level instead of filled
-    level: {}, // by layer, where the reader moved it away from the card's
-    chosen: "heatmap",
-    magnification: null,
-    magnificationBefore: null,
-    stride: null,
-    inverted: false,
-    tool: null, // what a drag does: null moves the film; "window", or one of TOOLS
-    marks: [], // what was measured on this film
-    loupe: false, // lies on the film without its key being held
-    film: null,
-    finding: null, // the one that was gone to last
-    view: null, // {zoom, row, column, fitted}: the scan point in the middle of the stage
-    window: null, // {preset, low, high}
-  };
-}
 
 function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-function exponential(value) {
-  return value === 0 ? "0" : value.toExponential(1);
-}
-
-function limited(value, low, high) {
-  return Math.min(Math.max(value, low), high);
-}
-
-class Viewer {
+class Viewer extends Place {
   constructor(root, choices) {
+    super();
     this.root = root;
     this.choices = choices;
     this.film = null;
@@ -130,7 +94,8 @@ class Viewer {
       const withArray = (layer) => ({ ...layer, array: arrays[layer.array] });
       this.layers.heatmap = withArray(header.heatmap);
       this.layers.grids = header.grids.map(withArray);
-      this.layers.saliency = header.saliency.map(withArray);
+      this.layers.saliency = header.saliency.map((layer) => ({ ...layer, tiles: arrays[layer.array], array: null }));
+      this.layers.disagreement = header.disagreement && withArray(header.disagreement);
     }
     this.pictures = {};
     if (this.choices.finding >= (header.findings?.length ?? 0)) this.choices.finding = null;
@@ -167,106 +132,6 @@ class Viewer {
       target.hidden = !header.targets;
       setText(target, header.targets?.[side] ?? "");
     }
-  }
-
-  get evidence() {
-    return this.layers?.film === this.film?.header.film ? this.layers : null;
-  }
-
-  /** The one that is on the screen; while magnifications blink, the other one every second time. */
-  get magnification() {
-    return this.blink.isTurned("magnifications") ? this.otherMagnification : this.chosenMagnification;
-  }
-
-  get chosenMagnification() {
-    return this.choices.magnification ?? this.evidence?.magnification ?? "0.5";
-  }
-
-  /** The one before, or where there was none the next in order. */
-  get otherMagnification() {
-    const keys = Object.values(MAGNIFICATION_KEYS);
-    return this.choices.magnificationBefore ?? keys[(keys.indexOf(this.chosenMagnification) + 1) % keys.length];
-  }
-
-  /** The saliency's patches lie at the stride of the assessment, whichever grid is looked at. */
-  saliencyStride() {
-    const stride = this.evidence?.stride;
-    return stride ? ` · saliency stride ${stride}` : "";
-  }
-
-  get stride() {
-    return this.choices.stride ?? this.evidence?.stride ?? 32;
-  }
-
-  /** The layer as it was sent, at the chosen magnification and stride; undefined where it was not run. */
-  layer(name) {
-    const evidence = this.evidence;
-    if (name === "breast") return this.film?.breast.found ? this.film.breast : undefined;
-    if (name === "outlines") return evidence?.outlines.length ? evidence.outlines : undefined;
-    if (!evidence?.assessed) return undefined;
-    if (name === "heatmap") return evidence.heatmap;
-    const here = ({ magnification }) => magnification === this.magnification;
-    if (name === "saliency") return evidence.saliency.find(here);
-    return evidence.grids.find((grid) => here(grid) && grid.stride === this.stride);
-  }
-
-  level(name) {
-    return this.choices.level[name] ?? this.layer(name)?.level ?? 0.5;
-  }
-
-  /** A line is thin enough to be opaque. */
-  opacity(name) {
-    return this.choices.lined.has(name) ? 1 : this.choices.opacity[name];
-  }
-
-  isVisible(name) {
-    return this.isLaidOver(name) && !this.blink.isTurned("layers");
-  }
-
-  /** Also while it blinks. */
-  isLaidOver(name) {
-    return this.choices.shown.has(name) && !this.peeking && this.layer(name) !== undefined;
-  }
-
-  isEmpty(name) {
-    const layer = this.layer(name);
-    if (name === "outlines" || name === "breast") return false;
-    if (name === "saliency") return layer.scale === 0;
-    const level = this.level(name);
-    return !layer.array.values.some((value) => value >= level);
-  }
-
-  stateInWords(name) {
-    const layer = this.layer(name);
-    const shown = this.choices.shown.has(name) ? "shown" : "off";
-    if (name === "outlines") return this.outlinesInWords(layer, shown);
-    if (name === "breast") return layer ? shown : "not told from the background";
-    if (!layer) return this.evidence?.assessed ? "not run at this magnification" : (this.evidence?.state ?? "not run");
-    return this.isEmpty(name) ? "ran, nothing above the level" : shown;
-  }
-
-  outlinesInWords(outlines, shown) {
-    if (!outlines) return this.evidence?.assessed ? "ran, nothing above the level" : `${this.evidence?.state ?? "not run"}, none drawn`;
-    const counts = ["reader", "model"].map((by) => [outlines.filter((line) => line.drawn_by === by).length, by]);
-    return [shown, ...counts.filter(([count]) => count).map(([count, by]) => `${count} ${by}`)].join(" · ");
-  }
-
-  /** Findings come with the highest score first. */
-  get findings() {
-    return this.evidence?.findings ?? [];
-  }
-
-  findingsInWords() {
-    const { evidence, findings } = this;
-    if (!evidence?.assessed) return `Findings: ${evidence?.state ?? "not run"}`;
-    if (!findings.length) return `No finding: no heat reaches ${evidence.heatmap.level.toFixed(2)}`;
-    const { score, area_mm2: area } = findings[this.choices.finding] ?? findings[0];
-    if (this.choices.finding !== null) {
-      const number = this.choices.finding + 1;
-      return `Finding ${number} of ${findings.length} · score ${score.toFixed(2)} · ${area.toFixed(0)} mm²`;
-    }
-    const [count, highest] = findings.length === 1 ? ["1 finding", ""] : [`${findings.length} findings`, "highest "];
-    return `${count} · ${highest}score ${score.toFixed(2)}`;
   }
 
   // ---- choices --------------------------------------------------------------------------------
@@ -341,6 +206,17 @@ class Viewer {
     this.redraw("layers");
   }
 
+  setWeighting(weighting) {
+    this.choices.weighting = weighting;
+    this.speak(`Saliency ${WEIGHTINGS[weighting].join(": ")}`);
+    this.redraw("layers");
+  }
+
+  nextWeighting() {
+    const names = Object.keys(WEIGHTINGS);
+    this.setWeighting(names[(names.indexOf(this.choices.weighting) + 1) % names.length]);
+  }
+
   setMagnification(key) {
     const before = this.chosenMagnification;
     if (this.blink.what === "magnifications") this.blink.stop();
@@ -359,20 +235,6 @@ class Viewer {
     setText(this.find(".still"), refusal ?? "");
   }
 
-  /** Why there is nothing to blink, or null. */
-  noBlink(what) {
-    if (this.blink.isForbidden) return "Your system asks for less motion: step with B or 0 instead";
-    const names = what === "layers" ? LAYERS : ["grid", "saliency"];
-    if (names.some((name) => this.isLaidOver(name))) return null;
-    return what === "layers" ? "Show a layer first" : "Show the tissue grid or the saliency first";
-  }
-
-  blinkInWords() {
-    if (this.blink.what === "layers") return "Blinking: film alone and with layers";
-    if (this.blink.what === null) return null;
-    return `Blinking: ×${this.chosenMagnification} and ×${this.otherMagnification}`;
-  }
-
   setStride(stride) {
     this.choices.stride = stride;
     this.speak(`Stride ${stride}`);
@@ -388,118 +250,6 @@ class Viewer {
   invert() {
     this.choices.inverted = !this.choices.inverted;
     this.redraw("greys");
-  }
-
-  // ---- where the film lies --------------------------------------------------------------------
-
-  resize() {
-    if (!this.film || !this.stage.clientWidth) return;
-    const ratio = window.devicePixelRatio || 1;
-    const width = Math.floor(this.stage.clientWidth * ratio);
-    const height = Math.floor(this.stage.clientHeight * ratio);
-    const { canvas } = this.contexts.film;
-    if (canvas.width !== width || canvas.height !== height || this.ratio !== ratio) {
-      this.ratio = ratio;
-      for (const context of Object.values(this.contexts)) {
-        Object.assign(context.canvas, { width, height });
-        Object.assign(context.canvas.style, { width: `${width / ratio}px`, height: `${height / ratio}px` });
-      }
-      this.redraw("view");
-    }
-    if (!this.choices.view || this.choices.view.fitted) this.fit();
-  }
-
-  get size() {
-    return this.contexts.film.canvas;
-  }
-
-  /** Device pixels per scan pixel, and where the scan's first corner lies on the canvas. */
-  get view() {
-    const { zoom, row, column } = this.choices.view;
-    const { width, height } = this.size;
-    return { zoom, x: Math.round(width / 2 - column * zoom), y: Math.round(height / 2 - row * zoom) };
-  }
-
-  get zoomToFit() {
-    const { rows, columns } = this.film.header;
-    return Math.min(this.size.width / columns, this.size.height / rows);
-  }
-
-  fit() {
-    const { rows, columns } = this.film.header;
-    this.choices.view = { zoom: this.zoomToFit, row: rows / 2, column: columns / 2, fitted: true };
-    this.redraw("view");
-  }
-
-  /** A box of the scan (first row, first column, last row, last column) in the middle of the stage. */
-  showBox([top, left, bottom, right]) {
-    const { width, height } = this.size;
-    const zoom = Math.min(width / (right - left + 1), height / (bottom - top + 1)) / AROUND_FINDING;
-    this.choices.view = {
-      zoom: limited(zoom, this.zoomToFit, MOST_ENLARGED),
-      row: (top + bottom + 1) / 2,
-      column: (left + right + 1) / 2,
-    };
-    this.redraw("view");
-  }
-
-  /** Zoom so that the scan point under a device pixel stays there. */
-  zoomTo(zoom, x = this.size.width / 2, y = this.size.height / 2) {
-    const { view } = this;
-    const next = limited(zoom, Math.min(this.zoomToFit * LEAST_OF_FIT, 1), MOST_ENLARGED);
-    const [column, row] = [(x - view.x) / view.zoom, (y - view.y) / view.zoom];
-    const { width, height } = this.size;
-    this.choices.view = { zoom: next, column: column + (width / 2 - x) / next, row: row + (height / 2 - y) / next };
-    this.redraw("view");
-  }
-
-  /** To the next of 50, 71, 100, 141, 200 % …, where whole numbers of pixels come by. */
-  zoomStep(direction) {
-    const steps = 2 * Math.log2(this.view.zoom);
-    const next = direction > 0 ? Math.floor(steps + 1e-6) + 1 : Math.ceil(steps - 1e-6) - 1;
-    this.zoomTo(2 ** (next / 2));
-  }
-
-  pan(across, down) {
-    const { zoom, row, column } = this.choices.view;
-    const { rows, columns } = this.film.header;
-    this.choices.view = {
-      zoom,
-      row: limited(row - (down * this.ratio) / zoom, 0, rows),
-      column: limited(column - (across * this.ratio) / zoom, 0, columns),
-    };
-    if (!this.drag) this.marks.moveTo(this.middle);
-    this.redraw("view");
-  }
-
-  /** The scan point (edges) in the middle of the stage. */
-  get middle() {
-    const { view, size } = this;
-    return { x: (size.width / 2 - view.x) / view.zoom, y: (size.height / 2 - view.y) / view.zoom };
-  }
-
-  /** Drag across for contrast (width), down for brightness (level). */
-  dragWindow(start, across, down) {
-    const width = (start.high - start.low) * 2 ** (across / DRAG_DOUBLES_WINDOW);
-    const centre = (start.low + start.high) / 2 + (down / 400) * (start.high - start.low);
-    const half = limited(width, 2, 131072) / 2;
-    this.choices.window = { preset: "own", low: Math.round(centre - half), high: Math.round(centre + half) };
-    this.redraw("greys");
-  }
-
-  /** Client coordinates of the centre of a scan pixel. */
-  scanToPage(row, column) {
-    const { left, top } = this.size.getBoundingClientRect();
-    const { zoom, x, y } = this.view;
-    return { x: left + (x + (column + 0.5) * zoom) / this.ratio, y: top + (y + (row + 0.5) * zoom) / this.ratio };
-  }
-
-  /** Scan point (edges) and device pixel under a pointer. */
-  under(event) {
-    const { left, top } = this.size.getBoundingClientRect();
-    const { zoom, x, y } = this.view;
-    const [across, down] = [(event.clientX - left) * this.ratio, (event.clientY - top) * this.ratio];
-    return { across, down, x: (across - x) / zoom, y: (down - y) / zoom };
   }
 
   // ---- drawing --------------------------------------------------------------------------------
@@ -612,7 +362,7 @@ class Viewer {
   picture(name) {
     if (name === "outlines") return this.layer(name);
     const [level, lined] = [this.level(name), this.choices.lined.has(name)];
-    const key = `${name} ${this.magnification} ${this.stride} ${lined}`;
+    const key = `${name} ${this.magnification} ${this.stride} ${this.choices.weighting} ${lined}`;
     const layer = this.layer(name);
     if (this.pictures[key]?.level !== level || this.pictures[key].layer !== layer) {
       const make = (lined ? LINED : FILLED)[name];
@@ -631,6 +381,9 @@ class Viewer {
       button.setAttribute("aria-pressed", String(button.dataset.blink === this.blink.what));
     }
     this.find(".hide").setAttribute("aria-pressed", String(this.choices.putAside !== null));
+    this.find(".weighting").value = this.choices.weighting;
+    setText(this.find(".meaning"), this.saliencyMeaning());
+    for (const each of this.findAll("[data-when]")) each.hidden = !this.choices.shown.has(each.dataset.when);
     for (const [group, value] of [["magnification", this.magnification], ["stride", String(this.stride)]]) {
       for (const radio of this.findAll(`input[name="${group}"]`)) radio.checked = radio.value === value;
     }
@@ -662,47 +415,14 @@ class Viewer {
 
   drawBar(bar, name) {
     const level = this.level(name);
-    const colour = name === "saliency" ? saliencyColour : (value) => colourOf(MAPS[name], value, level);
+    const own = { saliency: saliencyColour, disagreement: disagreementColour }[name];
+    const colour = own ?? ((value) => colourOf(MAPS[name], value, level));
     const canvas = bar.querySelector("canvas");
     canvas.hidden = this.choices.lined.has(name);
     paintBar(canvas, colour, this.choices.opacity[name]);
-    const parts = name === "saliency" ? this.saliencyScale() : this.levelScale(name, level);
+    const parts = this.scaleInWords(name, level);
     const spans = parts.map((text) => Object.assign(document.createElement("span"), { textContent: text }));
     bar.querySelector(".scale").replaceChildren(...spans);
-  }
-
-  levelScale(name, level) {
-    const moved = this.choices.level[name] !== undefined;
-    const card = moved ? ` (card ${this.layer(name).level.toFixed(2)})` : " (card)";
-    if (this.choices.lined.has(name)) return [`line at level ${level.toFixed(2)}${card}, from 0 to 1`];
-    return ["0", `level ${level.toFixed(2)}${card}, clear below half`, "1"];
-  }
-
-  saliencyScale() {
-    const { scale, percentile } = this.layer("saliency");
-    if (scale === 0) return ["nothing kept"];
-    return ["0", `film's ${percentile}th percentile`, `≥ ${scale.toExponential(1)}`];
-  }
-
-  /** Each letter at the middle of the visible part of its film edge. */
-  placeTargets() {
-    const { rows, columns, targets } = this.film.header;
-    if (!targets) return;
-    const { zoom, x, y } = this.view;
-    const [width, height] = [this.size.width, this.size.height].map((length) => length / this.ratio);
-    const inset = 16;
-    const [left, right] = [x, x + columns * zoom].map((at) => limited(at / this.ratio, 0, width));
-    const [top, bottom] = [y, y + rows * zoom].map((at) => limited(at / this.ratio, 0, height));
-    const middle = { x: (left + right) / 2, y: (top + bottom) / 2 };
-    const places = {
-      left: { ...middle, x: left + inset },
-      right: { ...middle, x: right - inset },
-      top: { ...middle, y: top + inset },
-      bottom: { ...middle, y: bottom - inset },
-    };
-    for (const [side, place] of Object.entries(places)) {
-      Object.assign(this.find(`.target.${side}`).style, { left: `${place.x}px`, top: `${place.y}px` });
-    }
   }
 
   // ---- words ----------------------------------------------------------------------------------
@@ -720,49 +440,8 @@ class Viewer {
     this.find(".magnifier").setAttribute("aria-pressed", String(this.choices.loupe));
     setText(this.find("footer .cursor"), this.cursorInWords());
     setText(this.find(".under"), this.valuesInWords());
-    this.find("select").value = values.preset;
+    this.find(".greys select").value = values.preset;
     this.find(".invert").setAttribute("aria-pressed", String(inverted));
-  }
-
-  get pixel() {
-    if (!this.cursor) return null;
-    const { rows, columns } = this.film.header;
-    const [row, column] = [Math.floor(this.cursor.y), Math.floor(this.cursor.x)];
-    return row >= 0 && column >= 0 && row < rows && column < columns ? { row, column } : null;
-  }
-
-  cursorInWords() {
-    const { pixel } = this;
-    if (!pixel) return "";
-    const { spacing_mm: spacing, spacing_source: source } = this.film.header;
-    const place = `Row ${pixel.row}, column ${pixel.column}`;
-    if (!spacing) return `${place} · millimetres unknown`;
-    const [down, across] = [(pixel.row + 0.5) * spacing[0], (pixel.column + 0.5) * spacing[1]];
-    return `${place} · ${down.toFixed(1)}, ${across.toFixed(1)} mm (${source})`;
-  }
-
-  /** On what every length and area in millimetres rests. */
-  spacingInWords() {
-    const { spacing_mm: spacing, spacing_source: source, sampling_mm: sampling } = this.film.header;
-    if (!spacing) return `Pixels only; spacing ${source}`;
-    const sampled = sampling ? `; sampled every ${Math.max(...sampling).toFixed(3)} mm` : "";
-    return `${spacing.map((mm) => mm.toFixed(4)).join(" × ")} mm per pixel down × across: ${source}${sampled}`;
-  }
-
-  /** Only of what is seen: a hidden layer tells nothing before it is asked. */
-  valuesInWords() {
-    const { pixel } = this;
-    if (!pixel) return "";
-    const film = this.film.pyramid[0];
-    const words = [`Value ${film.values[pixel.row * film.columns + pixel.column]}`];
-    for (const name of ["heatmap", "grid", "saliency"].filter((each) => this.isLaidOver(each))) {
-      const layer = this.layer(name);
-      const value = cellUnder(layer, this.cursor.x, this.cursor.y);
-      if (value === null) continue;
-      const number = name === "saliency" ? exponential((value / 255) * layer.scale) : value.toFixed(2);
-      words.push(`${NAMES[name].toLowerCase()} ${number}`);
-    }
-    return words.join(" · ");
   }
 
   speak(text) {
@@ -782,6 +461,7 @@ class Viewer {
       window: { ...this.choices.window },
       inverted: this.choices.inverted,
       blinking: this.blink.what,
+      weighting: this.choices.weighting,
       tool: this.choices.tool,
       marks: this.marks.all(...this.measured),
       ...this.view,
@@ -804,7 +484,9 @@ class Viewer {
     for (const radio of this.findAll('input[name="stride"]')) {
       on(radio, "change", () => this.setStride(Number(radio.value)));
     }
-    on(this.find("select"), "change", (event) => this.choose(event.target.value));
+    on(this.find(".greys select"), "change", (event) => this.choose(event.target.value));
+    this.find(".weighting").replaceChildren(...Object.entries(WEIGHTINGS).map(([key, [name]]) => new Option(name, key)));
+    on(this.find(".weighting"), "change", (event) => this.setWeighting(event.target.value));
     click(".hide", () => this.hideAll());
     click(".next", () => this.nextFinding());
     click(".invert", () => this.invert());
@@ -966,7 +648,7 @@ class Viewer {
   }
 
   actionOf({ key, code, shiftKey }) {
-    const digit = /^Digit([1-5])$/.exec(code)?.[1];
+    const digit = /^Digit([1-6])$/.exec(code)?.[1];
     if (digit) return () => (shiftKey ? this.solo(LAYERS[digit - 1]) : this.toggle(LAYERS[digit - 1]));
     const letter = key.toLowerCase();
     if (letter in MAGNIFICATION_KEYS) return () => this.setMagnification(MAGNIFICATION_KEYS[letter]);
@@ -975,6 +657,7 @@ class Viewer {
     return {
       0: () => this.hideAll(),
       b: () => magnificationBefore && this.setMagnification(magnificationBefore),
+      s: () => this.nextWeighting(),
       t: () => this.toggleBlink(shiftKey ? "magnifications" : "layers"),
       i: () => this.invert(),
       o: () => this.toggleLine(chosen),
