@@ -22,7 +22,7 @@ sys.path.insert(0, str(PAGES))
 
 import viewer_page as scenes  # noqa: E402
 
-LAYERS = ("Heatmap", "Tissue grid", "Saliency", "Outlines")
+LAYERS = ("Heatmap", "Tissue grid", "Saliency", "Outlines", "Disagreement", "Breast edge")
 READY = "element => Boolean(element.mammoview?.state().film) && element.mammoview.state().idle"
 
 Viewer = Callable[[str], Locator]

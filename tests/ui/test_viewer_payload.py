@@ -138,7 +138,9 @@ def test_a_lone_salient_pixel_survives_cropping_at_its_place(
     frame = Frame(200, mirrored, origin=(3.0, 5.0), scale=(0.5, 0.5))
     arrays = payload._Arrays()
     packed = payload._saliency(
-        Saliency({Weighting.CONTEXT: values}, Magnification.HALF, np.ones((1, 1), bool), frame), arrays
+        Saliency({Weighting.CONTEXT: values}, Magnification.HALF, np.ones((1, 1), bool), frame),
+        Weighting.CONTEXT,
+        arrays,
     )
     assert arrays.parts[packed["array"]][0] == 255
     a, _, _, d, e, f = packed["matrix"]
@@ -150,3 +152,63 @@ def test_a_lone_salient_pixel_survives_cropping_at_its_place(
 def test_a_film_without_assessment_says_why(state):
     film = Mammogram(np.full((64, 48), 9, np.uint16), "film")
     assert f'"{state}"'.encode() in layers_payload(film, None, None, "viewer", state)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "source", "words"),
+    [
+        ((0.05, 0.06), "DICOM Pixel Spacing, fiducial", "DICOM Pixel Spacing, fiducial"),
+        ((0.05, 0.05), "given by the reader", "given by the reader or a file beside the film"),
+        ((0.05, 0.05), "", "source not stated"),
+        (None, "", "not known: the networks assume 50 µm"),
+    ],
+)
+def test_millimetres_come_with_their_source(
+    spacing: tuple[float, float] | None, source: str, words: str
+) -> None:
+    header, _ = unpack(film_payload(film(spacing_mm=spacing, spacing_source=source), "a"))
+    assert header["spacing_mm"] == (list(spacing) if spacing else None)
+    assert header["spacing_source"] == words
+
+
+def test_the_edge_of_the_breast_goes_with_the_film() -> None:
+    header, arrays = unpack(film_payload(film(), "a"))
+    mask = arrays[header["breast"]["array"]].astype(bool)
+    a, _, _, d, e, f = header["breast"]["matrix"]
+    assert header["breast"]["found"]
+    rows, columns = np.indices(mask.shape) + 0.5
+    distance = np.hypot(
+        d * rows + f - 120, a * columns + e
+    )  # of each cell's centre from the nipple's level, px
+    assert mask[distance < 84].all()
+    assert not mask[distance > 96].any()
+    blank, _ = unpack(film_payload(film(pixels=np.full((300, 200), 7, np.uint16)), "a"))
+    assert not blank["breast"]["found"]
+
+
+def test_only_squares_that_hold_saliency_are_sent_and_the_largest_value_is_said() -> None:
+    values = np.zeros((1000, 700), np.float32)
+    values[100:140, 50:90] = np.linspace(0.1, 1, 1600).reshape(40, 40)
+    values[900, 600] = 7
+    arrays = payload._Arrays()
+    kept = np.ones((1, 1), bool)
+    saliency = Saliency({Weighting.ENTROPY: values}, Magnification.HALF, kept, Frame(700))
+    packed = payload._saliency(saliency, Weighting.ENTROPY, arrays)
+    tiles = np.frombuffer(arrays.parts[packed["array"]], np.uint8)
+    assert tiles.size == len(packed["places"]) * packed["tile"] ** 2 < 10_000
+    whole = np.zeros((packed["rows"] + 32, packed["columns"] + 32))
+    for (row, column), tile in zip(packed["places"], tiles.reshape(-1, 32, 32), strict=True):
+        whole[row : row + 32, column : column + 32] = tile
+    expected = np.minimum(values[100:901, 50:601] / packed["scale"], 1) * 255
+    np.testing.assert_allclose(whole[:801, :551], expected, atol=1)
+    assert packed["maximum"] == 7
+    assert packed["weighting"] == "entropy"
+
+
+def test_a_map_without_saliency_sends_no_square() -> None:
+    arrays = payload._Arrays()
+    values = {Weighting.CONTEXT: np.zeros((90, 70), np.float32)}
+    saliency = Saliency(values, Magnification.HALF, np.ones((1, 1), bool), Frame(70))
+    packed = payload._saliency(saliency, Weighting.CONTEXT, arrays)
+    assert packed["places"] == []
+    assert packed["scale"] == packed["maximum"] == 0

@@ -2,7 +2,15 @@
 
 const INFERNO = "000004 1b0c41 4a0c6b 781c6d a52c60 cf4446 ed6925 fb9b06 f7d13d fcffa4";
 const VIRIDIS = "440154 482878 3e4989 31688e 26828e 1f9e89 35b779 6ece58 b5de2b fde725";
+const CIVIDIS = "00224e 123570 3b496c 575d6d 707173 8a8678 a59c74 c3b369 e1cc55 fee838";
 const MAGENTA = [255, 79, 216];
+/** How the saliency of the patches is added up: a name, and what it says. */
+const WEIGHTINGS = {
+  context: ["By context", "each kept patch adds up to its suspicion times the heat at its centre"],
+  entropy: ["Raw entropy", "|∂H/∂x| as the paper has it; next to nothing where the network is sure"],
+  normalised: ["Patches alike", "each kept patch adds up to 1, whether suspicious or hardly"],
+  "log-probability": ["−log p", "|∂(−log p)/∂x| of the class that the network predicts"],
+};
 const LINES = { reader: "#56b4e9", model: "#e69f00" };
 const SMOOTH = 8; // heat is drawn at 8 × 8 points per cell, straight lines between cell centres
 
@@ -17,6 +25,7 @@ function colourMap(stops) {
 }
 
 const MAPS = { heatmap: colourMap(INFERNO), grid: colourMap(VIRIDIS) };
+const DISAGREEING = colourMap(CIVIDIS);
 
 /** Colour and opacity of a value in [0, 1]: nothing below half the level, all from the level on. */
 function colourOf(map, value, level) {
@@ -29,6 +38,11 @@ function colourOf(map, value, level) {
 /** One hue; the more salient, the more opaque. */
 function saliencyColour(share) {
   return [...MAGENTA, Math.round(share * 255)];
+}
+
+/** From clear where the magnifications agree to opaque from a difference of a half on. */
+function disagreementColour(spread) {
+  return [...DISAGREEING[Math.round(64 + limited(spread, 0, 1) * 191)], Math.round(limited(2 * spread, 0, 1) * 255)];
 }
 
 /** 256 colours as a canvas keeps them in memory. */
@@ -51,6 +65,19 @@ function canvasOf({ values, rows, columns }, one, palette) {
   }
   context.putImageData(image, 0, 0);
   return canvas;
+}
+
+/** What was sent as squares, as one array; nothing lies in the squares that were not sent. */
+function untiled({ values }, { rows, columns, tile, places }) {
+  const whole = new Uint8Array(rows * columns);
+  places.forEach(([top, left], number) => {
+    const width = Math.min(tile, columns - left);
+    for (let row = 0; row < Math.min(tile, rows - top); row++) {
+      const from = (number * tile + row) * tile;
+      whole.set(values.subarray(from, from + width), (top + row) * columns + left);
+    }
+  });
+  return { values: whole, rows, columns };
 }
 
 /** Values between the centres of cells, `times` points along each cell's side. */
@@ -84,6 +111,10 @@ function gridPicture(layer, level) {
   return { canvas: canvasOf(layer.array, 1, palette), matrix: layer.matrix, squares: true };
 }
 
+function disagreementPicture(layer) {
+  return { canvas: canvasOf(layer.array, 1, paletteOf(disagreementColour)), matrix: layer.matrix, squares: true };
+}
+
 function saliencyPicture(layer) {
   const canvas = canvasOf(layer.array, 255, paletteOf(saliencyColour));
   return { canvas, matrix: layer.matrix, squares: true };
@@ -98,7 +129,7 @@ function paintPicture(context, view, { canvas, matrix: [a, b, c, d, e, f], squar
   context.resetTransform();
 }
 
-/** Dark under bright, so that a line is seen on fat and on dense tissue. */
+/** A reader's line is solid, a model's dashed. */
 function paintOutline(context, view, outline, ratio) {
   context.beginPath();
   for (const [row, column] of outline.vertices) {
@@ -107,9 +138,13 @@ function paintOutline(context, view, outline, ratio) {
   context.closePath();
   context.lineJoin = "round";
   context.setLineDash(outline.drawn_by === "model" ? [8 * ratio, 6 * ratio] : []);
-  const width = (outline.core ? 1 : 2) * ratio;
-  for (const [colour, thickness] of [["#000000", width + 2 * ratio], [LINES[outline.drawn_by], width]]) {
-    context.strokeStyle = colour;
+  strokeTwice(context, LINES[outline.drawn_by], (outline.core ? 1 : 2) * ratio, ratio);
+}
+
+/** The current path, dark under bright, so that a line is seen on fat and on dense tissue. */
+function strokeTwice(context, colour, width, ratio) {
+  for (const [style, thickness] of [["#000000", width + 2 * ratio], [colour, width]]) {
+    context.strokeStyle = style;
     context.lineWidth = thickness;
     context.stroke();
   }

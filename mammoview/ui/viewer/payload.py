@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from mammoview.domain import (
+    REFERENCE_MM,
     Assessment,
     Finding,
     Heatmap,
@@ -38,6 +40,7 @@ __all__ = ["MeasuredError", "film_id", "film_payload", "layers_payload"]
 
 WITHHELD = "hidden until revealed"
 _NAME = b"MAMMOVU1"
+_TILE = 32  # pixels along a square of saliency
 _PERCENTILES = (0.5, 10, 60, 99.7, 99.95)  # of the breast
 
 _TARGETS = {"A": "P", "P": "A", "L": "R", "R": "L", "F": "H", "H": "F"}
@@ -97,10 +100,16 @@ def film_payload(mammogram: Mammogram, key: str) -> bytes:
             "laterality": mammogram.laterality,
             "view": mammogram.view,
             "spacing_mm": mammogram.spacing_mm,
-            "spacing_source": mammogram.spacing_source,
+            "spacing_source": _spacing_source(mammogram),
+            "sampling_mm": mammogram.sampling_mm,
             "synthetic": mammogram.synthetic,
             "air": look.air,
             "windows": look.windows,
+            "breast": {
+                "array": arrays.add(look.breast.astype(np.uint8)),
+                "matrix": look.frame.canvas_matrix(),
+                "found": look.found,
+            },
             **_orientation(mammogram, look.chest_wall_left),
         }
     )
@@ -141,6 +150,15 @@ def layers_payload(
     return arrays.payload(header)
 
 
+def _spacing_source(mammogram: Mammogram) -> str:
+    """Where the millimetres come from, in words that hold of every film: a sidecar speaks for the reader."""
+    if mammogram.spacing_mm is None:
+        return f"not known: the networks assume {REFERENCE_MM * 1000:.0f} µm"
+    if mammogram.spacing_source == "given by the reader":
+        return "given by the reader or a file beside the film"
+    return mammogram.spacing_source or "source not stated"
+
+
 def film_id(mammogram: Mammogram) -> str:
     """By which film, layers and mark find each other in the browser."""
     digest = hashlib.blake2b(np.ascontiguousarray(mammogram.pixels).data, digest_size=12)
@@ -150,11 +168,18 @@ def film_id(mammogram: Mammogram) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What the first look at a film needs: values up to `air` are air, black and white of each preset."""
+    """What the first look at a film needs: values up to `air` are air, black and white of each preset.
+
+    `breast` (I, J) is the breast on a coarse copy of the film, which `frame` lays on the scan; the whole
+    film where none was `found`.
+    """
 
     air: int
     windows: dict[str, list[int]]
     chest_wall_left: bool | None
+    breast: NDArray[np.bool_]
+    frame: Frame
+    found: bool
 
 
 def _look(mammogram: Mammogram) -> _Look:
@@ -175,7 +200,10 @@ def _look(mammogram: Mammogram) -> _Look:
         name: [int(dark), int(bright)] if bright >= dark + 1 else whole
         for name, (dark, bright) in edges.items()
     }
-    return _Look(int((air + skin) / 2), windows, _chest_wall_left(search.mask))
+    found = not search.mask.all() and whole[0] < whole[1]
+    return _Look(
+        int((air + skin) / 2), windows, _chest_wall_left(search.mask), search.mask, search.frame, found
+    )
 
 
 def _chest_wall_left(breast: NDArray[np.bool_]) -> bool | None:
@@ -218,8 +246,9 @@ def _evidence(assessment: Assessment, arrays: _Arrays) -> dict[str, Any]:
         "findings": [_finding(finding) for finding in assessment.findings],
         "trained_on": list(dict.fromkeys(card.trained_on for card in assessment.cards)),
         "heatmap": _heatmap(assessment.heatmap, arrays),
+        "disagreement": _disagreement(assessment, arrays),
         "grids": [_grid(grid, arrays) for grid in _ordered_grids(assessment)],
-        "saliency": [_saliency(each, arrays) for each in _ordered_saliency(assessment)],
+        "saliency": [_saliency(each, w, arrays) for each in _ordered_saliency(assessment) for w in each.maps],
     }
 
 
@@ -253,19 +282,65 @@ def _grid(grid: TissueGrid, arrays: _Arrays) -> dict[str, Any]:
     }
 
 
-def _saliency(saliency: Saliency, arrays: _Arrays) -> dict[str, Any]:
-    """Values from 0 to `scale` as 0 to 255, rounded up, so that what is not 0 stays so."""
-    values, frame = _cropped(saliency.values, saliency.frame)
+def _disagreement(assessment: Assessment, arrays: _Arrays) -> dict[str, Any] | None:
+    """Largest less smallest suspicion of the three magnifications at the centre of each cell of the heatmap.
+
+    At the stride of the assessment, bilinear between patches, as the local results join the heatmap.
+    """
+    stride = assessment.settings.stride
+    grids = [assessment.grids.get((magnification, stride)) for magnification in Magnification]
+    centres = assessment.heatmap.centres()
+    sampled = [_suspicion_at(centres, grid) for grid in grids if grid is not None]
+    if len(sampled) < len(grids):
+        return None
+    spread = np.ptp(sampled, axis=0).astype(np.float32)
+    return {
+        "array": arrays.add(spread),
+        "matrix": assessment.heatmap.frame.canvas_matrix(),
+        "most": float(spread.max()),
+        "stride": stride,
+    }
+
+
+def _suspicion_at(points: NDArray[np.float64], grid: TissueGrid) -> NDArray[np.float64]:
+    """Suspicion (I, J) at scan points (I, J, 2), bilinear between the centres of cells."""
+    cells = grid.frame.from_scan(points).T
+    found = ndimage.map_coordinates(grid.suspicion.astype(np.float64), cells, order=1, mode="nearest")
+    return np.asarray(found).reshape(points.shape[:-1])
+
+
+def _saliency(saliency: Saliency, weighting: Weighting, arrays: _Arrays) -> dict[str, Any]:
+    """Values from 0 to `scale` as 0 to 255, rounded up, so that what is not 0 stays so.
+
+    What is larger than `scale` is 255 too; `maximum` says how far it goes. Only the tiles that hold
+    something are sent.
+    """
+    values, frame = _cropped(saliency.maps[weighting], saliency.frame)
     scale = saliency_scale(values)
     shares = np.clip(values / scale, 0, 1) if scale > 0 else np.zeros(values.shape)
+    tiles, places = _tiled(np.ceil(shares * 255).astype(np.uint8))
     return {
-        "array": arrays.add(np.ceil(shares * 255).astype(np.uint8)),
+        "array": arrays.add(tiles),
+        "places": places,
+        "tile": _TILE,
+        "rows": values.shape[0],
+        "columns": values.shape[1],
         "matrix": frame.canvas_matrix(),
         "magnification": saliency.magnification.key,
         "scale": scale,
+        "maximum": float(values.max()),
         "percentile": SALIENT_PERCENTILE,
-        "weighting": Weighting.CONTEXT.value,
+        "weighting": weighting.value,
     }
+
+
+def _tiled(codes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list[list[int]]]:
+    """The squares that hold something, one below the other, and the row and column of each one's corner."""
+    rows, columns = (-(-n // _TILE) for n in codes.shape)
+    padded = np.pad(codes, [(0, n * _TILE - m) for n, m in zip((rows, columns), codes.shape, strict=True)])
+    tiles = padded.reshape(rows, _TILE, columns, _TILE).swapaxes(1, 2)
+    full = tiles.any(axis=(2, 3))
+    return tiles[full].reshape(-1, _TILE), (np.argwhere(full) * _TILE).tolist()
 
 
 def _cropped(values: NDArray[np.float32], frame: Frame) -> tuple[NDArray[np.float32], Frame]:

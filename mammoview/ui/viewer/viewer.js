@@ -1,49 +1,28 @@
-// The viewer: what the reader chose, what her hands do, and when to draw.
+// The viewer: what the reader chooses, what her hands do, and when to draw.
 
-const NAMES = { heatmap: "Heatmap", grid: "Tissue grid", saliency: "Saliency", outlines: "Outlines" };
-const LAYERS = Object.keys(NAMES);
-const MAGNIFICATION_KEYS = { q: "0.5", w: "0.33", e: "0.25" };
+const FILLED = {
+  heatmap: heatmapPicture,
+  grid: gridPicture,
+  saliency: saliencyPicture,
+  disagreement: disagreementPicture,
+  breast: breastLines,
+};
+const LINED = { heatmap: heatmapLines, grid: gridLines };
 const NATIVE_KEYS = {
   select: /./,
   button: /^(Enter| )$/,
   'input[type="radio"]': /^(Arrow.*| )$/,
   'input[type="range"]': /^(Arrow.*|Home|End|Page.*)$/,
 };
-const [MOST_ENLARGED, LEAST_OF_FIT] = [32, 0.5];
 const KEY_PAN = 60; // CSS pixels
-const AROUND_FINDING = 3; // the view is so many times as wide as the finding
-const DRAG_DOUBLES_WINDOW = 150; // CSS pixels across
-
-/** What stays when the film changes or the page draws the viewer anew. */
-function firstChoices() {
-  return {
-    shown: new Set(), // layers
-    putAside: null, // layers that "Hide all" took away
-    opacity: { heatmap: 0.45, grid: 0.45, saliency: 0.8, outlines: 1 },
-    level: {}, // by layer, where the reader moved it away from the card's
-    chosen: "heatmap",
-    magnification: null,
-    magnificationBefore: null,
-    stride: null,
-    inverted: false,
-    windowTool: false,
-    film: null,
-    finding: null, // the one that was gone to last
-    view: null, // {zoom, row, column, fitted}: the scan point in the middle of the stage
-    window: null, // {preset, low, high}
-  };
-}
 
 function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-function limited(value, low, high) {
-  return Math.min(Math.max(value, low), high);
-}
-
-class Viewer {
+class Viewer extends Place {
   constructor(root, choices) {
+    super();
     this.root = root;
     this.choices = choices;
     this.film = null;
@@ -52,13 +31,17 @@ class Viewer {
     this.painted = {};
     this.stale = new Set();
     this.cursor = null;
+    this.marks = new Marks(choices);
     this.peeking = false;
+    this.holdingLoupe = false;
     this.frame = 0;
     this.drawn = { frames: 0, milliseconds: 0 };
     this.stage = this.find(".stage");
     this.contexts = Object.fromEntries(
-      ["film", ...LAYERS].map((name) => [name, this.find(`canvas.${name}`).getContext("2d")]),
+      ["film", ...LAYERS, "marks"].map((name) => [name, this.find(`canvas.${name}`).getContext("2d")]),
     );
+    this.blink = new Blink(() => this.redraw("layers"));
+    this.loupe = this.find("canvas.loupe").getContext("2d");
     this.listening = new AbortController();
     this.listen();
     this.marker = new Marker(this);
@@ -78,6 +61,7 @@ class Viewer {
 
   dispose() {
     cancelAnimationFrame(this.frame);
+    this.blink.dispose();
     this.listening.abort();
     this.watcher.disconnect();
   }
@@ -89,15 +73,18 @@ class Viewer {
     const same = known?.film === header.film;
     this.film = same
       ? { ...this.film, header }
-      : { header, pyramid: pyramidOf(arrays[header.pixels]) };
+      : { pyramid: pyramidOf(arrays[header.pixels]), breast: { ...header.breast, array: arrays[header.breast.array] } };
+    this.film.header = header;
     if (this.choices.film !== header.film) {
       // Grey first: another film is seen without its layers, whatever was shown over the last one.
-      const unseen = { shown: new Set(), putAside: null };
-      Object.assign(this.choices, { film: header.film, finding: null, view: null, window: null, level: {}, ...unseen });
+      const unseen = { shown: new Set(), putAside: null, finding: null, marks: [] };
+      this.blink.stop();
+      Object.assign(this.choices, { film: header.film, view: null, window: null, level: {}, ...unseen });
     }
     if (!this.choices.window) this.choose("breast");
     this.find(".waiting").hidden = true;
     this.label(header);
+    setText(this.find(".spacing"), this.spacingInWords());
     this.resize();
     this.redraw("film", "greys", "layers");
   }
@@ -108,7 +95,8 @@ class Viewer {
       const withArray = (layer) => ({ ...layer, array: arrays[layer.array] });
       this.layers.heatmap = withArray(header.heatmap);
       this.layers.grids = header.grids.map(withArray);
-      this.layers.saliency = header.saliency.map(withArray);
+      this.layers.saliency = header.saliency.map((layer) => ({ ...layer, tiles: arrays[layer.array], array: null }));
+      this.layers.disagreement = header.disagreement && withArray(header.disagreement);
     }
     this.pictures = {};
     if (header.withheld) Object.assign(this.choices, { shown: new Set(), putAside: null });
@@ -147,84 +135,6 @@ class Viewer {
       target.hidden = !header.targets;
       setText(target, header.targets?.[side] ?? "");
     }
-  }
-
-  get evidence() {
-    return this.layers?.film === this.film?.header.film ? this.layers : null;
-  }
-
-  get magnification() {
-    return this.choices.magnification ?? this.evidence?.magnification ?? "0.5";
-  }
-
-  /** The saliency's patches lie at the stride of the assessment, whichever grid is looked at. */
-  saliencyStride() {
-    const stride = this.evidence?.stride;
-    return stride ? ` · saliency stride ${stride}` : "";
-  }
-
-  get stride() {
-    return this.choices.stride ?? this.evidence?.stride ?? 32;
-  }
-
-  /** The layer as it was sent, at the chosen magnification and stride; undefined where it was not run. */
-  layer(name) {
-    const evidence = this.evidence;
-    if (name === "outlines") return evidence?.outlines.length ? evidence.outlines : undefined;
-    if (!evidence?.assessed) return undefined;
-    if (name === "heatmap") return evidence.heatmap;
-    const here = ({ magnification }) => magnification === this.magnification;
-    if (name === "saliency") return evidence.saliency.find(here);
-    return evidence.grids.find((grid) => here(grid) && grid.stride === this.stride);
-  }
-
-  level(name) {
-    return this.choices.level[name] ?? this.layer(name)?.level ?? 0.5;
-  }
-
-  isVisible(name) {
-    return this.choices.shown.has(name) && !this.peeking && this.layer(name) !== undefined;
-  }
-
-  isEmpty(name) {
-    const layer = this.layer(name);
-    if (name === "outlines") return false;
-    if (name === "saliency") return layer.scale === 0;
-    const level = this.level(name);
-    return !layer.array.values.some((value) => value >= level);
-  }
-
-  stateInWords(name) {
-    if (this.evidence?.withheld) return this.evidence.state;
-    const layer = this.layer(name);
-    const shown = this.choices.shown.has(name) ? "shown" : "off";
-    if (name === "outlines") return this.outlinesInWords(layer, shown);
-    if (!layer) return this.evidence?.assessed ? "not run at this magnification" : (this.evidence?.state ?? "not run");
-    return this.isEmpty(name) ? "ran, nothing above the level" : shown;
-  }
-
-  outlinesInWords(outlines, shown) {
-    if (!outlines) return this.evidence?.assessed ? "ran, nothing above the level" : `${this.evidence?.state ?? "not run"}, none drawn`;
-    const counts = ["reader", "model"].map((by) => [outlines.filter((line) => line.drawn_by === by).length, by]);
-    return [shown, ...counts.filter(([count]) => count).map(([count, by]) => `${count} ${by}`)].join(" · ");
-  }
-
-  /** Findings come with the highest score first. */
-  get findings() {
-    return this.evidence?.findings ?? [];
-  }
-
-  findingsInWords() {
-    const { evidence, findings } = this;
-    if (!evidence?.assessed) return `Findings: ${evidence?.state ?? "not run"}`;
-    if (!findings.length) return `No finding: no heat reaches ${evidence.heatmap.level.toFixed(2)}`;
-    const { score, area_mm2: area } = findings[this.choices.finding] ?? findings[0];
-    if (this.choices.finding !== null) {
-      const number = this.choices.finding + 1;
-      return `Finding ${number} of ${findings.length} · score ${score.toFixed(2)} · ${area.toFixed(0)} mm²`;
-    }
-    const [count, highest] = findings.length === 1 ? ["1 finding", ""] : [`${findings.length} findings`, "highest "];
-    return `${count} · ${highest}score ${score.toFixed(2)}`;
   }
 
   // ---- choices --------------------------------------------------------------------------------
@@ -268,7 +178,17 @@ class Viewer {
   peek(held) {
     if (this.peeking === held) return;
     this.peeking = held;
-    this.redraw("layers");
+    this.redraw("layers", "marks");
+  }
+
+  holdLoupe(held) {
+    this.holdingLoupe = held;
+    this.redraw();
+  }
+
+  toggleLoupe() {
+    this.choices.loupe = !this.choices.loupe;
+    this.redraw();
   }
 
   setOpacity(name, opacity) {
@@ -282,11 +202,43 @@ class Viewer {
     this.redraw("layers");
   }
 
+  /** A line at the level hides less tissue than a filled layer. */
+  toggleLine(name) {
+    if (!(name in LINED)) return;
+    const { lined } = this.choices;
+    if (!lined.delete(name)) lined.add(name);
+    this.choices.chosen = name;
+    this.speak(`${NAMES[name]} ${lined.has(name) ? "as a line at its level" : "filled"}`);
+    this.redraw("layers");
+  }
+
+  setWeighting(weighting) {
+    this.choices.weighting = weighting;
+    this.speak(`Saliency ${WEIGHTINGS[weighting].join(": ")}`);
+    this.redraw("layers");
+  }
+
+  nextWeighting() {
+    const names = Object.keys(WEIGHTINGS);
+    this.setWeighting(names[(names.indexOf(this.choices.weighting) + 1) % names.length]);
+  }
+
   setMagnification(key) {
-    if (key === this.magnification) return;
-    Object.assign(this.choices, { magnificationBefore: this.magnification, magnification: key });
+    const before = this.chosenMagnification;
+    if (this.blink.what === "magnifications") this.blink.stop();
+    if (key === before) return;
+    Object.assign(this.choices, { magnificationBefore: before, magnification: key });
     this.speak(`Magnification ×${key}`);
     this.redraw("layers");
+  }
+
+  toggleBlink(what) {
+    const stopped = this.blink.what === what;
+    if (stopped) this.blink.stop();
+    const refusal = stopped ? null : this.noBlink(what);
+    if (!stopped && !refusal) this.blink.start(what);
+    this.speak(refusal ?? this.blinkInWords() ?? "Blinking stopped");
+    setText(this.find(".still"), refusal ?? "");
   }
 
   setStride(stride) {
@@ -306,111 +258,6 @@ class Viewer {
     this.redraw("greys");
   }
 
-  // ---- where the film lies --------------------------------------------------------------------
-
-  resize() {
-    if (!this.film || !this.stage.clientWidth) return;
-    const ratio = window.devicePixelRatio || 1;
-    const width = Math.floor(this.stage.clientWidth * ratio);
-    const height = Math.floor(this.stage.clientHeight * ratio);
-    const { canvas } = this.contexts.film;
-    if (canvas.width !== width || canvas.height !== height || this.ratio !== ratio) {
-      this.ratio = ratio;
-      for (const context of Object.values(this.contexts)) {
-        Object.assign(context.canvas, { width, height });
-        Object.assign(context.canvas.style, { width: `${width / ratio}px`, height: `${height / ratio}px` });
-      }
-      this.redraw("view");
-    }
-    if (!this.choices.view || this.choices.view.fitted) this.fit();
-  }
-
-  get size() {
-    return this.contexts.film.canvas;
-  }
-
-  /** Device pixels per scan pixel, and where the scan's first corner lies on the canvas. */
-  get view() {
-    const { zoom, row, column } = this.choices.view;
-    const { width, height } = this.size;
-    return { zoom, x: Math.round(width / 2 - column * zoom), y: Math.round(height / 2 - row * zoom) };
-  }
-
-  get zoomToFit() {
-    const { rows, columns } = this.film.header;
-    return Math.min(this.size.width / columns, this.size.height / rows);
-  }
-
-  fit() {
-    const { rows, columns } = this.film.header;
-    this.choices.view = { zoom: this.zoomToFit, row: rows / 2, column: columns / 2, fitted: true };
-    this.redraw("view");
-  }
-
-  /** A box of the scan (first row, first column, last row, last column) in the middle of the stage. */
-  showBox([top, left, bottom, right]) {
-    const { width, height } = this.size;
-    const zoom = Math.min(width / (right - left + 1), height / (bottom - top + 1)) / AROUND_FINDING;
-    this.choices.view = {
-      zoom: limited(zoom, this.zoomToFit, MOST_ENLARGED),
-      row: (top + bottom + 1) / 2,
-      column: (left + right + 1) / 2,
-    };
-    this.redraw("view");
-  }
-
-  /** Zoom so that the scan point under a device pixel stays there. */
-  zoomTo(zoom, x = this.size.width / 2, y = this.size.height / 2) {
-    const { view } = this;
-    const next = limited(zoom, Math.min(this.zoomToFit * LEAST_OF_FIT, 1), MOST_ENLARGED);
-    const [column, row] = [(x - view.x) / view.zoom, (y - view.y) / view.zoom];
-    const { width, height } = this.size;
-    this.choices.view = { zoom: next, column: column + (width / 2 - x) / next, row: row + (height / 2 - y) / next };
-    this.redraw("view");
-  }
-
-  /** To the next of 50, 71, 100, 141, 200 % …, where whole numbers of pixels come by. */
-  zoomStep(direction) {
-    const steps = 2 * Math.log2(this.view.zoom);
-    const next = direction > 0 ? Math.floor(steps + 1e-6) + 1 : Math.ceil(steps - 1e-6) - 1;
-    this.zoomTo(2 ** (next / 2));
-  }
-
-  pan(across, down) {
-    const { zoom, row, column } = this.choices.view;
-    const { rows, columns } = this.film.header;
-    this.choices.view = {
-      zoom,
-      row: limited(row - (down * this.ratio) / zoom, 0, rows),
-      column: limited(column - (across * this.ratio) / zoom, 0, columns),
-    };
-    this.redraw("view");
-  }
-
-  /** Drag across for contrast (width), down for brightness (level). */
-  dragWindow(start, across, down) {
-    const width = (start.high - start.low) * 2 ** (across / DRAG_DOUBLES_WINDOW);
-    const centre = (start.low + start.high) / 2 + (down / 400) * (start.high - start.low);
-    const half = limited(width, 2, 131072) / 2;
-    this.choices.window = { preset: "own", low: Math.round(centre - half), high: Math.round(centre + half) };
-    this.redraw("greys");
-  }
-
-  /** Client coordinates of the centre of a scan pixel. */
-  scanToPage(row, column) {
-    const { left, top } = this.size.getBoundingClientRect();
-    const { zoom, x, y } = this.view;
-    return { x: left + (x + (column + 0.5) * zoom) / this.ratio, y: top + (y + (row + 0.5) * zoom) / this.ratio };
-  }
-
-  /** Scan point (edges) and device pixel under a pointer. */
-  under(event) {
-    const { left, top } = this.size.getBoundingClientRect();
-    const { zoom, x, y } = this.view;
-    const [across, down] = [(event.clientX - left) * this.ratio, (event.clientY - top) * this.ratio];
-    return { across, down, x: (across - x) / zoom, y: (down - y) / zoom };
-  }
-
   // ---- drawing --------------------------------------------------------------------------------
 
   redraw(...what) {
@@ -426,7 +273,10 @@ class Viewer {
     this.stale = new Set();
     this.drawFilm(stale);
     LAYERS.forEach((name) => this.drawLayer(name, stale.has("view")));
+    if (["view", "film", "marks"].some((each) => stale.has(each))) this.drawMarks();
+    if (stale.has("film") || stale.has("marks")) this.drawMeasurements();
     if (stale.has("layers")) this.drawPanel();
+    this.drawLoupe();
     this.placeTargets();
     this.marker.draw();
     this.write();
@@ -450,21 +300,80 @@ class Viewer {
       this.painted[name] = null;
       return;
     }
-    canvas.style.opacity = this.choices.opacity[name];
-    const picture = name === "outlines" ? this.layer(name) : this.picture(name);
+    canvas.style.opacity = this.opacity(name);
+    const picture = this.picture(name);
     if (!moved && this.painted[name] === picture) return;
     this.painted[name] = picture;
     context.clearRect(0, 0, canvas.width, canvas.height);
-    if (name !== "outlines") paintPicture(context, this.view, picture);
-    else picture.forEach((outline) => paintOutline(context, this.view, outline, this.ratio));
+    this.paintLayer(context, this.view, name);
+  }
+
+  paintLayer(context, view, name) {
+    const picture = this.picture(name);
+    if (name === "outlines") picture.forEach((outline) => paintOutline(context, view, outline, this.ratio));
+    else if (picture.pieces) paintLines(context, view, picture, this.ratio);
+    else paintPicture(context, view, picture);
+  }
+
+  /** At the cursor, or in the middle of the stage for whoever has none. */
+  drawLoupe() {
+    const { loupe, size } = this;
+    loupe.canvas.hidden = !this.isLoupeOn;
+    if (loupe.canvas.hidden) return;
+    const place = this.cursor ?? { across: size.width / 2, down: size.height / 2 };
+    const radius = placeLoupe(loupe.canvas, place, this.ratio);
+    const view = loupeView(this.view, place, radius);
+    paintFilm(loupe, resampled(this.film.pyramid, view, 2 * radius, 2 * radius), this.greys);
+    for (const name of LAYERS.filter((each) => this.isVisible(each))) {
+      loupe.globalAlpha = this.opacity(name);
+      this.paintLayer(loupe, view, name);
+    }
+    loupe.globalAlpha = 1;
+  }
+
+  get isLoupeOn() {
+    return this.choices.loupe || this.holdingLoupe;
+  }
+
+  /** What marks are measured on: the film's values, and its spacing where it is known. */
+  get measured() {
+    return [this.film.pyramid[0], this.film.header.spacing_mm];
+  }
+
+  drawMarks() {
+    this.contexts.marks.canvas.hidden = this.peeking;
+    this.marks.paint(this.contexts.marks, this.view, this.ratio, ...this.measured);
+  }
+
+  drawMeasurements() {
+    for (const button of this.findAll("[data-tool]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.tool === this.choices.tool));
+    }
+    this.stage.classList.toggle("measuring", this.choices.tool in TOOLS);
+    if (!this.marks.drawing) this.listMarks(this.marks.all(...this.measured));
+  }
+
+  listMarks(marks) {
+    const items = marks.map(({ mark, name, words }) => {
+      const item = document.createElement("li");
+      const remove = Object.assign(document.createElement("button"), { type: "button", textContent: "×" });
+      remove.setAttribute("aria-label", `Remove ${name}`);
+      remove.addEventListener("click", () => this.unmark(mark));
+      item.append(Object.assign(document.createElement("span"), { textContent: `${name}: ${words.join(" · ")}` }), remove);
+      return item;
+    });
+    this.find(".marks-list").replaceChildren(...items);
+    this.find(".unmark").hidden = marks.length < 2;
   }
 
   picture(name) {
-    const key = name === "heatmap" ? name : `${name} ${this.magnification} ${this.stride}`;
-    const level = this.level(name);
-    if (this.pictures[key]?.level !== level) {
-      const make = { heatmap: heatmapPicture, grid: gridPicture, saliency: saliencyPicture }[name];
-      this.pictures[key] = { level, ...make(this.layer(name), level) };
+    if (name === "outlines") return this.layer(name);
+    const [level, lined] = [this.level(name), this.choices.lined.has(name)];
+    const key = `${name} ${this.magnification} ${this.stride} ${this.choices.weighting} ${lined}`;
+    const layer = this.layer(name);
+    if (this.pictures[key]?.level !== level || this.pictures[key].layer !== layer) {
+      const make = (lined ? LINED : FILLED)[name];
+      this.pictures[key] = { level, layer, ...make(layer, level) };
     }
     return this.pictures[key];
   }
@@ -475,7 +384,13 @@ class Viewer {
     const next = this.find(".next");
     next.hidden = !this.findings.length;
     setText(next, this.choices.finding === null || this.findings.length === 1 ? "Show (N)" : "Next (N)");
+    for (const button of this.findAll("[data-blink]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.blink === this.blink.what));
+    }
     this.find(".hide").setAttribute("aria-pressed", String(this.choices.putAside !== null));
+    this.find(".weighting").value = this.choices.weighting;
+    setText(this.find(".meaning"), this.saliencyMeaning());
+    for (const each of this.findAll("[data-when]")) each.hidden = !this.choices.shown.has(each.dataset.when);
     for (const [group, value] of [["magnification", this.magnification], ["stride", String(this.stride)]]) {
       for (const radio of this.findAll(`input[name="${group}"]`)) radio.checked = radio.value === value;
     }
@@ -485,7 +400,12 @@ class Viewer {
     const shown = this.choices.shown.has(name);
     row.querySelector(".toggle").setAttribute("aria-pressed", String(shown));
     setText(row.querySelector(".state"), this.stateInWords(name));
-    this.setRange(row.querySelector(".opacity"), Math.round(this.choices.opacity[name] * 100), " %");
+    const opacity = row.querySelector(".opacity");
+    if (opacity) {
+      this.setRange(opacity, Math.round(this.choices.opacity[name] * 100), " %");
+      opacity.disabled = this.choices.lined.has(name);
+    }
+    row.querySelector(".line")?.setAttribute("aria-pressed", String(this.choices.lined.has(name)));
     const level = row.querySelector(".level");
     if (level) this.setRange(level, Number(this.level(name).toFixed(2)), "");
     const bar = row.querySelector(".bar");
@@ -502,93 +422,33 @@ class Viewer {
 
   drawBar(bar, name) {
     const level = this.level(name);
-    const colour = name === "saliency" ? saliencyColour : (value) => colourOf(MAPS[name], value, level);
-    paintBar(bar.querySelector("canvas"), colour, this.choices.opacity[name]);
-    const parts = name === "saliency" ? this.saliencyScale() : this.levelScale(name, level);
+    const own = { saliency: saliencyColour, disagreement: disagreementColour }[name];
+    const colour = own ?? ((value) => colourOf(MAPS[name], value, level));
+    const canvas = bar.querySelector("canvas");
+    canvas.hidden = this.choices.lined.has(name);
+    paintBar(canvas, colour, this.choices.opacity[name]);
+    const parts = this.scaleInWords(name, level);
     const spans = parts.map((text) => Object.assign(document.createElement("span"), { textContent: text }));
     bar.querySelector(".scale").replaceChildren(...spans);
-  }
-
-  levelScale(name, level) {
-    const moved = this.choices.level[name] !== undefined;
-    const card = moved ? ` (card ${this.layer(name).level.toFixed(2)})` : " (card)";
-    return ["0", `level ${level.toFixed(2)}${card}, clear below half`, "1"];
-  }
-
-  saliencyScale() {
-    const { scale, percentile } = this.layer("saliency");
-    if (scale === 0) return ["nothing kept"];
-    return ["0", `film's ${percentile}th percentile`, `≥ ${scale.toExponential(1)}`];
-  }
-
-  /** Each letter at the middle of the visible part of its film edge. */
-  placeTargets() {
-    const { rows, columns, targets } = this.film.header;
-    if (!targets) return;
-    const { zoom, x, y } = this.view;
-    const [width, height] = [this.size.width, this.size.height].map((length) => length / this.ratio);
-    const inset = 16;
-    const [left, right] = [x, x + columns * zoom].map((at) => limited(at / this.ratio, 0, width));
-    const [top, bottom] = [y, y + rows * zoom].map((at) => limited(at / this.ratio, 0, height));
-    const middle = { x: (left + right) / 2, y: (top + bottom) / 2 };
-    const places = {
-      left: { ...middle, x: left + inset },
-      right: { ...middle, x: right - inset },
-      top: { ...middle, y: top + inset },
-      bottom: { ...middle, y: bottom - inset },
-    };
-    for (const [side, place] of Object.entries(places)) {
-      Object.assign(this.find(`.target.${side}`).style, { left: `${place.x}px`, top: `${place.y}px` });
-    }
   }
 
   // ---- words ----------------------------------------------------------------------------------
 
   write() {
-    const { window: values, inverted, windowTool, view } = this.choices;
+    const { window: values, inverted, view } = this.choices;
+    setText(this.find(".blinking"), this.blinkInWords() ?? "");
     setText(this.find(".evidence"), `Magnification ×${this.magnification} · grid stride ${this.stride}${this.saliencyStride()}`);
     const width = values.high - values.low;
     const centre = Math.round((values.low + values.high) / 2);
     setText(this.find(".window"), `Window ${width} · level ${centre}${inverted ? " · inverted" : ""}`);
-    setText(this.find("footer .zoom"), `Zoom ${Number((view.zoom * 100).toPrecision(3))} %`);
+    const percent = (zoom) => `${Number((zoom * 100).toPrecision(3))} %`;
+    const larger = this.isLoupeOn ? ` · loupe ${percent(view.zoom * LOUPE_TIMES)}` : "";
+    setText(this.find("footer .zoom"), `Zoom ${percent(view.zoom)}${larger}`);
+    this.find(".magnifier").setAttribute("aria-pressed", String(this.choices.loupe));
     setText(this.find("footer .cursor"), this.cursorInWords());
     setText(this.find(".under"), this.valuesInWords());
-    this.find("select").value = values.preset;
+    this.find(".greys select").value = values.preset;
     this.find(".invert").setAttribute("aria-pressed", String(inverted));
-    this.find(".drag").setAttribute("aria-pressed", String(windowTool));
-  }
-
-  get pixel() {
-    if (!this.cursor) return null;
-    const { rows, columns } = this.film.header;
-    const [row, column] = [Math.floor(this.cursor.y), Math.floor(this.cursor.x)];
-    return row >= 0 && column >= 0 && row < rows && column < columns ? { row, column } : null;
-  }
-
-  cursorInWords() {
-    const { pixel } = this;
-    if (!pixel) return "";
-    const { spacing_mm: spacing, spacing_source: source } = this.film.header;
-    const place = `Row ${pixel.row}, column ${pixel.column}`;
-    if (!spacing) return `${place} · millimetres unknown`;
-    const [down, across] = [(pixel.row + 0.5) * spacing[0], (pixel.column + 0.5) * spacing[1]];
-    return `${place} · ${down.toFixed(1)}, ${across.toFixed(1)} mm (${source || "spacing as stored"})`;
-  }
-
-  /** Only of what is seen: a hidden layer tells nothing before it is asked. */
-  valuesInWords() {
-    const { pixel } = this;
-    if (!pixel) return "";
-    const film = this.film.pyramid[0];
-    const words = [`Value ${film.values[pixel.row * film.columns + pixel.column]}`];
-    for (const name of ["heatmap", "grid", "saliency"].filter((each) => this.isVisible(each))) {
-      const layer = this.layer(name);
-      const value = cellUnder(layer, this.cursor.x, this.cursor.y);
-      if (value === null) continue;
-      const number = name === "saliency" ? ((value / 255) * layer.scale).toExponential(1) : value.toFixed(2);
-      words.push(`${NAMES[name].toLowerCase()} ${number}`);
-    }
-    return words.join(" · ");
   }
 
   speak(text) {
@@ -598,7 +458,7 @@ class Viewer {
   state() {
     const layers = LAYERS.map((name) => [
       name,
-      { shown: this.choices.shown.has(name), visible: this.isVisible(name), opacity: this.choices.opacity[name], state: this.stateInWords(name) },
+      { shown: this.choices.shown.has(name), visible: this.isVisible(name), lined: this.choices.lined.has(name), opacity: this.choices.opacity[name], state: this.stateInWords(name) },
     ]);
     return {
       film: this.film?.header.film ?? null,
@@ -607,6 +467,10 @@ class Viewer {
       stride: this.stride,
       window: { ...this.choices.window },
       inverted: this.choices.inverted,
+      blinking: this.blink.what,
+      weighting: this.choices.weighting,
+      tool: this.choices.tool,
+      marks: this.marks.all(...this.measured),
       ...this.view,
       fitted: Boolean(this.choices.view.fitted),
       idle: !this.frame,
@@ -627,7 +491,9 @@ class Viewer {
     for (const radio of this.findAll('input[name="stride"]')) {
       on(radio, "change", () => this.setStride(Number(radio.value)));
     }
-    on(this.find("select"), "change", (event) => this.choose(event.target.value));
+    on(this.find(".greys select"), "change", (event) => this.choose(event.target.value));
+    this.find(".weighting").replaceChildren(...Object.entries(WEIGHTINGS).map(([key, [name]]) => new Option(name, key)));
+    on(this.find(".weighting"), "change", (event) => this.setWeighting(event.target.value));
     click(".hide", () => this.hideAll());
     click(".next", () => this.nextFinding());
     click(".invert", () => this.invert());
@@ -635,13 +501,16 @@ class Viewer {
     click(".one", () => this.zoomTo(1));
     click(".in", () => this.zoomStep(1));
     click(".out", () => this.zoomStep(-1));
-    click(".drag", () => this.toggleWindowTool());
+    for (const button of this.findAll("[data-tool]")) on(button, "click", () => this.setTool(button.dataset.tool));
+    click(".unmark", () => this.unmarkAll());
+    for (const button of this.findAll("[data-blink]")) on(button, "click", () => this.toggleBlink(button.dataset.blink));
+    click(".magnifier", () => this.toggleLoupe());
     click(".full", () => this.toggleFullScreen());
     click(".keys", () => this.toggleHelp());
     click(".help .close", () => this.toggleHelp());
     on(this.root, "click", (event) => this.backToFilm(event));
     for (const type of ["keydown", "keyup", "keypress"]) on(this.root, type, (event) => this.onKey(event));
-    on(this.root, "focusout", () => this.peek(false));
+    on(this.root, "focusout", () => this.letGo());
     on(this.stage, "contextmenu", (event) => event.preventDefault());
     on(this.stage, "wheel", (event) => this.onWheel(event), { passive: false });
     on(this.stage, "pointerdown", (event) => this.onPress(event));
@@ -653,14 +522,55 @@ class Viewer {
 
   listenToRow(row, name, on) {
     on(row.querySelector(".toggle"), "click", () => this.toggle(name));
-    on(row.querySelector(".opacity"), "input", (event) => this.setOpacity(name, event.target.value / 100));
-    const level = row.querySelector(".level");
+    const [opacity, line, level] = [".opacity", ".line", ".level"].map((each) => row.querySelector(each));
+    if (opacity) on(opacity, "input", (event) => this.setOpacity(name, event.target.value / 100));
+    if (line) on(line, "click", () => this.toggleLine(name));
     if (level) on(level, "input", (event) => this.setLevel(name, Number(event.target.value)));
   }
 
-  toggleWindowTool() {
-    this.choices.windowTool = !this.choices.windowTool;
-    this.redraw();
+  /** Chosen again, a tool is put away and a drag moves the film as before. */
+  setTool(tool) {
+    this.choices.tool = this.choices.tool === tool ? null : tool;
+    this.marks.pending = null;
+    this.speak(this.choices.tool in TOOLS ? `${TOOLS[tool]}: drag over the film, or Enter at both ends` : "");
+    this.redraw("marks");
+  }
+
+  finishMark() {
+    const mark = this.marks.end(this.view.zoom / this.ratio);
+    const last = mark && this.marks.all(...this.measured).at(-1);
+    if (last) this.speak(`${last.name}: ${last.words.join(", ")}`);
+    this.redraw("marks");
+  }
+
+  /** Without a mouse: Enter begins a mark in the middle of the stage and ends it there after moving the film. */
+  markMiddle() {
+    if (!(this.choices.tool in TOOLS)) return;
+    if (this.marks.drawing) return this.finishMark();
+    this.marks.begin(this.middle);
+    this.speak("Begun in the middle; move the film with the arrows (Shift: a pixel), then Enter");
+    this.redraw("marks");
+  }
+
+  unmark(mark) {
+    if (!mark) return;
+    this.marks.remove(mark);
+    this.speak("Removed");
+    this.stage.focus({ preventScroll: true });
+    this.redraw("marks");
+  }
+
+  unmarkAll() {
+    this.choices.marks = [];
+    this.speak("All measurements removed");
+    this.redraw("marks");
+  }
+
+  /** Away with whatever lies over the film or waits for a drag. */
+  escape() {
+    this.find(".help").hidden = true;
+    this.blink.stop();
+    if (this.choices.tool) this.setTool(this.choices.tool);
   }
 
   toggleHelp() {
@@ -691,16 +601,22 @@ class Viewer {
   onPress(event) {
     if (!this.film || event.target.closest(".help")) return;
     this.stage.setPointerCapture(event.pointerId);
-    const windowing = event.button === 2 || event.shiftKey || (event.button === 0 && this.choices.windowTool);
-    this.stage.classList.add(windowing ? "windowing" : "dragging");
-    this.drag = { windowing, x: event.clientX, y: event.clientY, start: { ...this.choices.window } };
+    const { tool } = this.choices;
+    const windowing = event.button === 2 || event.shiftKey || (event.button === 0 && tool === "window");
+    const measuring = !windowing && event.button === 0 && tool in TOOLS;
+    if (measuring) this.marks.begin(this.under(event));
+    else this.stage.classList.add(windowing ? "windowing" : "dragging");
+    this.drag = { windowing, measuring, x: event.clientX, y: event.clientY, start: { ...this.choices.window } };
   }
 
   onMove(event) {
     if (!this.film) return;
     this.cursor = this.under(event);
     const { drag } = this;
-    if (drag?.windowing) this.dragWindow(drag.start, event.clientX - drag.x, event.clientY - drag.y);
+    if (drag?.measuring) {
+      this.marks.moveTo(this.cursor);
+      this.redraw("marks");
+    } else if (drag?.windowing) this.dragWindow(drag.start, event.clientX - drag.x, event.clientY - drag.y);
     else if (drag) {
       this.pan(event.clientX - drag.x, event.clientY - drag.y);
       Object.assign(drag, { x: event.clientX, y: event.clientY });
@@ -709,6 +625,7 @@ class Viewer {
   }
 
   onRelease() {
+    if (this.drag?.measuring) this.finishMark();
     this.drag = null;
     this.stage.classList.remove("windowing", "dragging");
   }
@@ -724,22 +641,38 @@ class Viewer {
     if (!this.film || event.ctrlKey || event.metaKey || event.altKey || event.type === "keypress") return;
     const native = Object.entries(NATIVE_KEYS).find(([selector]) => event.target.matches(selector));
     if (native?.[1].test(event.key)) return;
-    const act = event.key === " " ? () => this.peek(event.type === "keydown") : this.actionOf(event);
+    const hold = { " ": (held) => this.peek(held), l: (held) => this.holdLoupe(held) }[event.key.toLowerCase()];
+    const act = hold ? () => hold(event.type === "keydown") : this.actionOf(event);
     if (!act) return;
     event.preventDefault();
-    if (event.type === "keydown" || event.key === " ") act();
+    if (event.type === "keydown" || hold) act();
+  }
+
+  /** No key is held any more that this viewer will hear of. */
+  letGo() {
+    this.peek(false);
+    if (this.holdingLoupe) this.holdLoupe(false);
   }
 
   actionOf({ key, code, shiftKey }) {
-    const digit = /^Digit([1-4])$/.exec(code)?.[1];
+    const digit = /^Digit([1-6])$/.exec(code)?.[1];
     if (digit) return () => (shiftKey ? this.solo(LAYERS[digit - 1]) : this.toggle(LAYERS[digit - 1]));
     const letter = key.toLowerCase();
     if (letter in MAGNIFICATION_KEYS) return () => this.setMagnification(MAGNIFICATION_KEYS[letter]);
-    const { chosen, opacity, magnificationBefore } = this.choices;
+    const { chosen, opacity, magnificationBefore, marks } = this.choices;
+    const step = shiftKey ? 1 / this.ratio : KEY_PAN;
     return {
       0: () => this.hideAll(),
       b: () => magnificationBefore && this.setMagnification(magnificationBefore),
+      s: () => this.nextWeighting(),
+      t: () => this.toggleBlink(shiftKey ? "magnifications" : "layers"),
       i: () => this.invert(),
+      o: () => this.toggleLine(chosen),
+      m: () => this.setTool("ruler"),
+      p: () => this.setTool(shiftKey ? "ellipse" : "rectangle"),
+      enter: () => this.markMiddle(),
+      delete: () => this.unmark(marks.at(-1)),
+      backspace: () => this.unmark(marks.at(-1)),
       n: () => this.nextFinding(),
       d: () => this.choose("breast"),
       f: () => this.fit(),
@@ -751,12 +684,12 @@ class Viewer {
       "]": () => this.setOpacity(chosen, opacity[chosen] + 0.05),
       ",": () => this.setLevel(chosen, this.level(chosen) - 0.02),
       ".": () => this.setLevel(chosen, this.level(chosen) + 0.02),
-      arrowleft: () => this.pan(KEY_PAN, 0),
-      arrowright: () => this.pan(-KEY_PAN, 0),
-      arrowup: () => this.pan(0, KEY_PAN),
-      arrowdown: () => this.pan(0, -KEY_PAN),
+      arrowleft: () => this.pan(step, 0),
+      arrowright: () => this.pan(-step, 0),
+      arrowup: () => this.pan(0, step),
+      arrowdown: () => this.pan(0, -step),
       "?": () => this.toggleHelp(),
-      escape: () => (this.find(".help").hidden = true),
+      escape: () => this.escape(),
     }[letter];
   }
 }

@@ -34,6 +34,7 @@ ROWS, COLUMNS = 140, 220
 FIELD = (192, 256)  # 3 × 4 cells of 64 reference pixels
 MARK = (70, 110)  # one white pixel on the film
 LEVEL = 0.5
+SPACINGS = {"unmeasured": None, "oblong": (0.05, 0.1)}  # of the scenes that are not 0.06 mm per pixel
 ERRORS = {
     Magnification.HALF: MeasuredError(
         "8.1% err", "total error: 8.1% (95 % interval 6.0% to 9.9%), 40 patches"
@@ -43,6 +44,7 @@ ERRORS = {
 CARD = ModelCard(
     "tissue-0.5", "1", "", {}, {}, "films made by hand", "none", {}, 0.5, "Apache-2.0", "tests", "everything"
 )
+DISAGREEING = {Magnification.HALF: 0.9, Magnification.THIRD: 0.5, Magnification.QUARTER: 0.2}
 DOUBTS = ("the spacing is not known", "the view was never seen")
 
 
@@ -74,7 +76,7 @@ def mammogram(scene: str) -> Mammogram:
         source=f"scene.{scene}",
         laterality=Laterality.RIGHT if scene == "mirrored" else Laterality.LEFT,
         view=View.CC,
-        spacing_mm=(0.06, 0.06),
+        spacing_mm=SPACINGS.get(scene, (0.06, 0.06)),
         spacing_source="made by hand",
         outlines=() if scene == "empty" else (reader,),
         synthetic=True,
@@ -99,32 +101,44 @@ def assessment(film: Mammogram, scene: str) -> Assessment:
         settings=Settings(),
         score=0.9,
         findings={"empty": (), "two": (found, weaker)}.get(scene, (found,)),
-        grids={(m, stride): _grid(m, stride, field, one) for m in Magnification for stride in (64, 32)},
+        grids={
+            (m, stride): _grid(m, stride, field, one, scene) for m in Magnification for stride in (64, 32)
+        },
         heatmap=heatmap,
         baseline=heatmap,
-        saliency={m: _saliency(m, field, one) for m in Magnification},
+        saliency={m: _saliency(m, field, one, scene == "weighted") for m in Magnification},
         breast=BreastMask(np.ones((3, 4), bool), heatmap.frame),
         timings_s={},
         warnings=(),
     )
 
 
-def _grid(magnification: Magnification, stride: int, field: Frame, one: float) -> TissueGrid:
-    """One suspicious cell, the second of the first row."""
+def _grid(magnification: Magnification, stride: int, field: Frame, one: float, scene: str) -> TissueGrid:
+    """One suspicious cell, the second of the first row; or the same suspicion all over but for one cell."""
     step = stride * magnification.reduction
     suspicion = np.zeros([max(2, -(-n // step)) for n in FIELD], np.float32)
-    suspicion[0, 1] = one
+    if scene == "disagreeing":
+        suspicion[:] = DISAGREEING[magnification]
+        if (magnification, stride) == (Magnification.HALF, 32):  # whose cells are the heatmap's
+            suspicion[1, 2] = DISAGREEING[Magnification.QUARTER]
+    else:
+        suspicion[0, 1] = one
     return TissueGrid(magnification, 256, stride, suspicion, LEVEL, field.magnified(1 / step))
 
 
-def _saliency(magnification: Magnification, field: Frame, one: float) -> Saliency:
-    values = np.zeros([n // magnification.reduction for n in FIELD], np.float32)
-    for row, column in saliency_marks(magnification):
-        values[row, column] = one * 0.002
+def _saliency(magnification: Magnification, field: Frame, one: float, apart: bool) -> Saliency:
+    """All marks in every map; or, `apart`, a mark of its own in each, and ever larger."""
+    maps = {}
+    for number, weighting in enumerate(Weighting):
+        values = np.zeros([n // magnification.reduction for n in FIELD], np.float32)
+        for mark, (row, column) in enumerate(saliency_marks(magnification)):
+            if not apart:
+                values[row, column] = one * 0.002
+            elif mark == number:
+                values[row, column] = one * 0.002 * 10**number
+        maps[weighting] = values
     kept = np.ones((1, 1), bool)
-    return Saliency(
-        dict.fromkeys(Weighting, values), magnification, kept, field.magnified(1 / magnification.reduction)
-    )
+    return Saliency(maps, magnification, kept, field.magnified(1 / magnification.reduction))
 
 
 def main() -> None:
