@@ -235,12 +235,14 @@ def test_no_address_but_the_demos_means_anything(page: Page, address: str) -> No
 
 def test_an_assessment_can_be_cancelled_and_begun_again(page: Page, address: str) -> None:
     page.goto(f"{address}/?case=demo")
-    page.get_by_role("button", name="Cancel").click(timeout=30_000)
+    page.get_by_role("button", name="Cancel").click(
+        timeout=30_000, force=True
+    )  # it moves as progress is told
     expect(page.get_by_text("was cancelled")).to_be_visible(timeout=60_000)
     expect(page.get_by_role("row", name="Heatmap not run")).to_be_visible()
     page.get_by_role("button", name="Assess", exact=True).click()
     expect(page.get_by_role("button", name="Cancel")).to_be_visible(timeout=30_000)
-    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Cancel").click(force=True)
     expect(page.get_by_text("was cancelled")).to_be_visible(timeout=60_000)
 
 
