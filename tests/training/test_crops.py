@@ -12,7 +12,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from mammoview.domain import Magnification
 from mammoview.errors import UnusableDataset
 from mammoview.evaluation.patches import HeldOut, held_out_patches, touches
+from mammoview.training.atlas import drawn_linear
 from mammoview.training.crops import ACROSS, FINDING, FREE, NEITHER, CropSource, Geometry
+from mammoview.training.team import batch_of
 from mammoview.training.tissue import balanced_loss, calibrate, margins
 from tests.networks import tissue_classifier
 from tests.training.films import CELL, MIDDLE, SHAPE, breast
@@ -55,6 +57,20 @@ def test_what_a_crop_shows_at_a_finding_is_the_lesion():
     assert (labels == FINDING).any()
 
 
+def test_labels_turn_with_the_crop():
+    """A crop beside the mass, turned, mirrored and stretched: what is called a finding still shows it."""
+    drawn, rng, seen = source(breast(mass=True)), np.random.default_rng(4), 0
+    for linear in drawn_linear(rng, 24, quarter_turns=True, angle=0.26, stretch=0.15):
+        centre = MIDDLE + rng.uniform(-150, 150, 2)
+        images, labels = drawn._cut(np.array([0]), centre[None], linear[None])
+        for i, j in np.argwhere(labels[0].numpy() == FINDING):
+            patch = images[0, 0].numpy()[i * 16 : i * 16 + 84, j * 16 : j * 16 + 84]
+            row, column = np.unravel_index(patch.argmax(), patch.shape)
+            assert np.hypot(row - 42, column - 42) <= 1.2 * np.hypot(20, 20) + 1  # 4 mm each way, stretched
+            seen += 1
+    assert seen > 60
+
+
 def test_half_of_the_crops_are_around_a_lesion_and_the_others_hold_free_tissue():
     drawn = source(breast(mass=True), breast(mass=False), breast(mass=False))
     images, labels = drawn.draw(np.random.default_rng(0), 24)
@@ -65,6 +81,13 @@ def test_half_of_the_crops_are_around_a_lesion_and_the_others_hold_free_tissue()
     assert images.max() <= 1
     assert (labels[:12] == FINDING).any(dim=2).any(dim=1).sum() >= 10
     assert (labels[12:] == FREE).float().mean() > 0.5
+
+
+@pytest.mark.parametrize("batch", [8, 16, 32])
+def test_half_of_every_batch_is_around_a_lesion_whoever_shares_it(batch):
+    drawn = source(breast(mass=True), *(breast(mass=False) for _ in range(30)))
+    _, labels = batch_of(drawn.draw, np.random.default_rng(0), batch)
+    assert (labels == FINDING).flatten(1).any(dim=1).sum() >= 0.4 * batch
 
 
 def test_a_draw_is_repeated_by_its_seed_and_by_no_other():

@@ -55,6 +55,28 @@ def test_an_inserted_mass_adds_density_where_its_heat_is_and_nowhere_else():
     assert seen > 10
 
 
+def test_the_heat_of_a_long_mass_lies_along_it():
+    """However it is turned: heat and density stretch in the same direction."""
+    inserter = Inserter([breast(mass=True, longer=1.8)], 8, CPU)
+    seen = 0
+    for seed in range(40):
+        (before, after), (_, heat) = inserted(inserter, breast(mass=False), seed)
+        added = (after - before).clip(0)
+        if heat.max() < 0.5 or added.max() == 0 or max(heat[0].max(), heat[-1].max()) > 0.05:
+            continue
+        directions = []
+        for weight in (added, heat):
+            points = np.argwhere(weight > weight.max() / 4)
+            values = weight[tuple(points.T)]
+            spread = np.cov(points.T, aweights=values)
+            lengths, axes = np.linalg.eigh(spread)
+            directions.append(axes[:, -1])
+        if lengths[-1] > 1.6 * lengths[0]:  # cells are coarse: only where a direction can be told
+            assert abs(directions[0] @ directions[1]) > 0.85
+            seen += 1
+    assert seen > 5
+
+
 def test_a_mass_that_would_reach_into_the_air_is_not_inserted():
     donor, host = breast(mass=True), breast(mass=False, background=0)
     for seed in range(5):
