@@ -57,9 +57,17 @@ def test_before_the_reveal_the_browser_has_nothing_of_the_networks_and_afterward
     viewer.locator(".stage").focus()
     for key in ("1", "2", "3", "4", "Shift+1", "n", "0", "0"):
         page.keyboard.press(key)
-    for layer in ("Heatmap", "Tissue grid", "Saliency", "Outlines", "Hide all"):
+    for layer in (
+        "Heatmap",
+        "Tissue grid",
+        "Saliency",
+        "Outlines",
+        "Breast edge",
+        "Disagreement",
+        "Hide all",
+    ):
         expect(viewer.get_by_role("button", name=layer, exact=True)).to_be_disabled()
-    expect(viewer.locator(".state", has_text="hidden until revealed")).to_have_count(4)
+    expect(viewer.locator(".state", has_text="hidden until revealed")).to_have_count(6)
     assert not any(
         layer["visible"] for layer in viewer.evaluate("e => e.mammoview.state()")["layers"].values()
     )
