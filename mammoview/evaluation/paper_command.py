@@ -25,7 +25,8 @@ PAGE: Final = """\
 
 What the networks do on films of patients they never saw, beside what was published and what was wanted.
 Every number of the table comes from `python -m mammoview evaluate` and stands in `metrics/`. [The paper's
-figures and tables](paper.md) are drawn beside ours. Intervals are 95 % intervals of a bootstrap over patients.
+figures and tables](paper.md) are drawn beside ours. Intervals are 95 % intervals of a bootstrap over
+patients.
 
 Research use only: Mammoview is not a medical device and must not be used for diagnosis.
 
