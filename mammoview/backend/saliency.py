@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mammoview.backend.memory import in_pieces, patches_at_once
 from mammoview.backend.scan import pad_for_grid
 from mammoview.domain import Heatmap, TissueGrid, Weighting
 from mammoview.geometry import Frame
@@ -91,7 +92,7 @@ def kept_saliency(
     kept: NDArray[np.bool_],
     contribution: NDArray[np.float32],
     stride: int,
-    batch: int,
+    batch: int | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> dict[Weighting, NDArray[np.float32]]:
     """Gradients of the kept cells' patches, weighted in every way, added up where they were cut.
@@ -105,8 +106,10 @@ def kept_saliency(
         Cells of the grid at `stride`.
     contribution : ndarray of shape (I, J), float32
         Of each cell, see `contributions`.
-    stride, batch : int
-        Magnified pixels between cells; patches per backward pass.
+    stride : int
+        Magnified pixels between cells.
+    batch : int, optional
+        Patches per backward pass; fewer where memory runs out.
 
     Returns
     -------
@@ -118,17 +121,20 @@ def kept_saliency(
     canvases = {weighting: np.zeros_like(padded) for weighting in Weighting}
     side, device = classifier.patch, next(classifier.parameters()).device
     corners, terms = np.argwhere(kept) * stride, contribution[kept]
-    for start in range(0, len(corners), batch):
-        part = corners[start : start + batch]
-        patches = np.stack([padded[r : r + side, c : c + side] for r, c in part])[:, None]
+
+    def weighted(first: int, last: int) -> dict[Weighting, NDArray[np.float32]]:
+        patches = np.stack([padded[r : r + side, c : c + side] for r, c in corners[first:last]])[:, None]
         gradients, margin = margin_gradient(classifier, torch.from_numpy(patches).to(device))
-        term = torch.from_numpy(terms[start : start + batch]).to(device)
-        weights = patch_weights(gradients, margin, term)
-        for weighting, weight in weights.items():
-            weighted = (gradients * weight[:, None, None]).cpu().numpy()
-            for (r, c), one in zip(part, weighted, strict=True):
+        weights = patch_weights(gradients, margin, torch.from_numpy(terms[first:last]).to(device))
+        return {w: (gradients * each[:, None, None]).cpu().numpy() for w, each in weights.items()}
+
+    done = 0
+    for last, found in in_pieces(len(corners), batch or patches_at_once(classifier), weighted):
+        for weighting, patches in found.items():
+            for (r, c), one in zip(corners[done:last], patches, strict=True):
                 canvases[weighting][r : r + side, c : c + side] += one
-        progress(min(1.0, (start + batch) / len(corners)))
+        done = last
+        progress(done / len(corners))
     before = (side - stride) // 2
     inside = (slice(before, before + image.shape[0]), slice(before, before + image.shape[1]))
     return {weighting: canvas[inside] for weighting, canvas in canvases.items()}

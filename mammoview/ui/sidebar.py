@@ -36,7 +36,7 @@ def choose_film(session: Session) -> int | None:
         root = _root()
         source = st.radio("Case", [DEMO, UPLOAD] if root is None else [DEMO, ARCHIVE, UPLOAD])
         if source == DEMO:
-            session.open(DEMO, lambda: open_case(_demo()))
+            session.open(DEMO, lambda: open_case(_demo()), hers=False)
             # Where a mass was outlined is not told to one who reads first.
             return _choose_view(session, 0 if session.desk.on else session.first_with_a_mass())
         is_open = _open_upload(session) if root is None or source == UPLOAD else _open_archive(session, root)
@@ -93,7 +93,7 @@ def _open_archive(session: Session, root: Path) -> bool:
         session.close()
         return False
     name = meant(typed, names)
-    session.open((ARCHIVE, name, given), lambda: open_case(Library(root).path(name), given, root))
+    session.open((ARCHIVE, name, given), lambda: open_case(Library(root).path(name), given, root), hers=False)
     return True
 
 
