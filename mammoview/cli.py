@@ -1,4 +1,4 @@
-"""The command line: assess, evaluate, familiarity, paper, train, phantom.
+"""The command line: assess, evaluate, familiarity, paper, train, phantom, bench.
 
 What a command needs is imported when it runs, so that `--help` and a refusal come at once. Whatever
 goes wrong on purpose is one sentence on standard error and exit status 2; Ctrl-C is status 130.
@@ -29,6 +29,7 @@ ELSEWHERE: Final = {
         "count the films that are warned of as unlike the training films",
         "mammoview.evaluation.familiarity_command",
     ),
+    "bench": ("measure how fast the engine is on this machine", "mammoview.bench.command"),
     "evaluate": ("measure the networks on annotated films", "mammoview.evaluation.command"),
 }
 """Commands that live with what they run: a module with `add_arguments(parser)` and `run(arguments)`."""

@@ -6,6 +6,8 @@ Paper §3, "Pixel-wise Saliency", and §4.2.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Final
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from torch import Tensor
 
 from mammoview.backend.memory import in_pieces, patches_at_once
 from mammoview.backend.scan import pad_for_grid
+from mammoview.backend.threads import threads_for
 from mammoview.domain import Heatmap, TissueGrid, Weighting
 from mammoview.geometry import Frame
 from mammoview.models.tissue import TissueClassifier
@@ -27,6 +30,10 @@ __all__ = [
     "margin_gradient",
     "patch_weights",
 ]
+
+
+ROUNDS: Final = 4
+"""Batches for each thread between two reports of progress: the threads wait for one another only then."""
 
 
 def entropy(logits: Tensor) -> Tensor:
@@ -121,20 +128,26 @@ def kept_saliency(
     canvases = {weighting: np.zeros_like(padded) for weighting in Weighting}
     side, device = classifier.patch, next(classifier.parameters()).device
     corners, terms = np.argwhere(kept) * stride, contribution[kept]
+    size = batch or patches_at_once(classifier)
 
-    def weighted(first: int, last: int) -> dict[Weighting, NDArray[np.float32]]:
-        patches = np.stack([padded[r : r + side, c : c + side] for r, c in corners[first:last]])[:, None]
-        gradients, margin = margin_gradient(classifier, torch.from_numpy(patches).to(device))
-        weights = patch_weights(gradients, margin, torch.from_numpy(terms[first:last]).to(device))
-        return {w: (gradients * each[:, None, None]).cpu().numpy() for w, each in weights.items()}
+    with threads_for(device) as (threads, map_in_threads):
 
-    done = 0
-    for last, found in in_pieces(len(corners), batch or patches_at_once(classifier), weighted):
-        for weighting, patches in found.items():
-            for (r, c), one in zip(corners[done:last], patches, strict=True):
-                canvases[weighting][r : r + side, c : c + side] += one
-        done = last
-        progress(done / len(corners))
+        def differentiated(first: int, last: int) -> list[tuple[Tensor, Tensor]]:
+            patches = [padded[r : r + side, c : c + side] for r, c in corners[first:last]]
+            parts = torch.from_numpy(np.stack(patches))[:, None].to(device).split(size)
+            return list(map_in_threads(partial(margin_gradient, classifier), parts))
+
+        done = 0
+        for last, found in in_pieces(len(corners), size * threads * ROUNDS, differentiated):
+            for gradients, margin in found:
+                here = slice(done, done + len(margin))
+                weights = patch_weights(gradients, margin, torch.from_numpy(terms[here]).to(device))
+                for weighting, each in weights.items():
+                    weighted = (gradients * each[:, None, None]).cpu().numpy()
+                    for (r, c), one in zip(corners[here], weighted, strict=True):
+                        canvases[weighting][r : r + side, c : c + side] += one
+                done = here.stop
+            progress(last / len(corners))
     before = (side - stride) // 2
     inside = (slice(before, before + image.shape[0]), slice(before, before + image.shape[1]))
     return {weighting: canvas[inside] for weighting, canvas in canvases.items()}
