@@ -53,7 +53,7 @@ def monai_window(
     ImportError
         MONAI is not installed (requirements-bench.txt).
     """
-    from monai.inferers import sliding_window_inference
+    from monai.inferers.utils import sliding_window_inference
 
     side = classifier.patch
 
