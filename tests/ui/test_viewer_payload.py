@@ -158,7 +158,7 @@ def test_a_film_without_assessment_says_why(state):
     ("spacing", "source", "words"),
     [
         ((0.05, 0.06), "DICOM Pixel Spacing, fiducial", "DICOM Pixel Spacing, fiducial"),
-        ((0.05, 0.05), "given by the reader", "given by the reader or a file beside the film"),
+        ((0.05, 0.05), "the sidecar beside the film", "the sidecar beside the film"),
         ((0.05, 0.05), "", "source not stated"),
         (None, "", "not known: the networks assume 50 µm"),
     ],

@@ -151,11 +151,9 @@ def layers_payload(
 
 
 def _spacing_source(mammogram: Mammogram) -> str:
-    """Where the millimetres come from, in words that hold of every film: a sidecar speaks for the reader."""
+    """Where the millimetres come from: a file, the sidecar beside it, the reader, or nobody."""
     if mammogram.spacing_mm is None:
         return f"not known: the networks assume {REFERENCE_MM * 1000:.0f} µm"
-    if mammogram.spacing_source == "given by the reader":
-        return "given by the reader or a file beside the film"
     return mammogram.spacing_source or "source not stated"
 
 
