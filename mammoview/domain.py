@@ -191,6 +191,11 @@ class Outline:
         """In square scan pixels."""
         return polygon_area(self.vertices)
 
+    def lesion(self) -> str:
+        """Type, description and outcome, as far as the annotation says them."""
+        said = (self.lesion_type, self.description.lower(), self.pathology)
+        return ", ".join(str(part) for part in said if part) or "not described"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mammogram:

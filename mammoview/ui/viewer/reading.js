@@ -31,6 +31,7 @@ function firstChoices() {
     loupe: false, // lies on the film without its key being held
     film: null,
     finding: null, // the one that was gone to last
+    compared: null, // {outline, finding}: the pair whose numbers are told
     view: null, // {zoom, row, column, fitted}: the scan point in the middle of the stage
     window: null, // {preset, low, high}
   };

@@ -45,6 +45,7 @@ class Viewer extends Place {
     this.listening = new AbortController();
     this.listen();
     this.marker = new Marker(this);
+    this.agreement = new Agreement(this);
     this.watcher = new ResizeObserver(() => this.resize());
     this.watcher.observe(this.stage);
     const hook = { scanToPage: (row, column) => this.scanToPage(row, column), state: () => this.state() };
@@ -77,7 +78,7 @@ class Viewer extends Place {
     this.film.header = header;
     if (this.choices.film !== header.film) {
       // Grey first: another film is seen without its layers, whatever was shown over the last one.
-      const unseen = { shown: new Set(), putAside: null, finding: null, marks: [] };
+      const unseen = { shown: new Set(), putAside: null, finding: null, compared: null, marks: [] };
       this.blink.stop();
       Object.assign(this.choices, { film: header.film, view: null, window: null, level: {}, ...unseen });
     }
@@ -90,7 +91,7 @@ class Viewer extends Place {
   }
 
   setLayers(header, arrays) {
-    this.layers = { ...header };
+    this.layers = { ...header, pairs: pairsWith(arrays, header.pairs) };
     if (header.assessed) {
       const withArray = (layer) => ({ ...layer, array: arrays[layer.array] });
       this.layers.heatmap = withArray(header.heatmap);
@@ -310,7 +311,7 @@ class Viewer extends Place {
 
   paintLayer(context, view, name) {
     const picture = this.picture(name);
-    if (name === "outlines") picture.forEach((outline) => paintOutline(context, view, outline, this.ratio));
+    if (name === "outlines") paintOutlines(context, view, picture, this.ratio);
     else if (picture.pieces) paintLines(context, view, picture, this.ratio);
     else paintPicture(context, view, picture);
   }
@@ -367,7 +368,7 @@ class Viewer extends Place {
   }
 
   picture(name) {
-    if (name === "outlines") return this.layer(name);
+    if (name === "outlines") return this.agreement.picture(this.layer(name));
     const [level, lined] = [this.level(name), this.choices.lined.has(name)];
     const key = `${name} ${this.magnification} ${this.stride} ${this.choices.weighting} ${lined}`;
     const layer = this.layer(name);
@@ -380,6 +381,7 @@ class Viewer extends Place {
 
   drawPanel() {
     for (const name of LAYERS) this.drawRow(this.find(`[data-layer="${name}"]`), name);
+    this.agreement.draw();
     setText(this.find(".count"), this.findingsInWords());
     const next = this.find(".next");
     next.hidden = !this.findings.length;
@@ -470,6 +472,7 @@ class Viewer extends Place {
       blinking: this.blink.what,
       weighting: this.choices.weighting,
       tool: this.choices.tool,
+      compared: this.choices.compared,
       marks: this.marks.all(...this.measured),
       ...this.view,
       fitted: Boolean(this.choices.view.fitted),
@@ -570,6 +573,7 @@ class Viewer extends Place {
   escape() {
     this.find(".help").hidden = true;
     this.blink.stop();
+    this.agreement.letGo();
     if (this.choices.tool) this.setTool(this.choices.tool);
   }
 
@@ -674,6 +678,7 @@ class Viewer extends Place {
       delete: () => this.unmark(marks.at(-1)),
       backspace: () => this.unmark(marks.at(-1)),
       n: () => this.nextFinding(),
+      a: () => this.agreement.next(),
       d: () => this.choose("breast"),
       f: () => this.fit(),
       z: () => this.zoomTo(1),
