@@ -231,16 +231,17 @@ class Agreement {
     const further = Object.assign(make("button", "further", "Next (A)"), { type: "button", hidden: this.pairs.length < 2 });
     const release = Object.assign(make("button", "release", "×"), { type: "button", title: "Let go (Esc)" });
     release.setAttribute("aria-label", "Let go of the pair");
-    head.append(make("h3", "", this.title(pair)), further, release);
+    const numbers = pair.at[this.viewer.magnification];
+    const at = numbers ? ` · at ×${this.viewer.magnification}` : "";
+    head.append(make("h3", "", `${this.title(pair)}${at}`), further, release);
     const lines = make("div", "lines", "");
     if (pair.outline !== null) lines.append(make("span", "reader", `reader: ${pair.lesion}`));
     if (pair.finding !== null) lines.append(make("span", "model", this.findingInWords(pair.finding)));
-    const numbers = pair.at[this.viewer.magnification];
     if (numbers?.salient) lines.append(make("span", "salient", "the salient pixels around it"));
     const table = document.createElement("dl");
     const rows = numbers ? agreementInWords(numbers) : [["", this.nothing(pair)]];
     table.append(...rows.flatMap(([name, words]) => [make("dt", "", name), make("dd", "", words)]));
-    return [head, lines, make("p", "scale", numbers ? `at ×${this.viewer.magnification}` : ""), table];
+    return [head, lines, table];
   }
 
   title({ outline, finding }) {

@@ -215,7 +215,9 @@ class Reading {
     const { spacing_mm: spacing, spacing_source: source, sampling_mm: sampling } = this.film.header;
     if (!spacing) return `Pixels only; spacing ${source}`;
     const sampled = sampling ? `; sampled every ${Math.max(...sampling).toFixed(3)} mm` : "";
-    return `${spacing.map((mm) => mm.toFixed(4)).join(" × ")} mm per pixel down × across: ${source}${sampled}`;
+    const [down, across] = spacing.map((mm) => mm.toFixed(4));
+    const size = down === across ? `${down} mm per pixel` : `${down} × ${across} mm per pixel down × across`;
+    return `${size}: ${source}${sampled}`;
   }
 
   /** Only of what is seen: a hidden layer tells nothing before it is asked. */
