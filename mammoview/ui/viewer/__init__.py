@@ -25,8 +25,9 @@ def _text(*names: str) -> str:
 
 # Both carry the same script, which the browser loads once: what the second one is given reaches the
 # first there. So new layers do not send the film again.
-_DRAWING = ("film.js", "layers.js", "contours.js", "tools.js", "loupe.js", "blink.js", "mark.js", "agreement.js")
-_SCRIPT = _text(*_DRAWING, "reading.js", "place.js", "viewer.js")
+_DRAWING = ("film.js", "layers.js", "contours.js", "tools.js", "loupe.js", "blink.js", "mark.js")
+_COMPARING = ("pairing.js", "agreement.js")
+_SCRIPT = _text(*_DRAWING, *_COMPARING, "reading.js", "place.js", "pane.js", "viewer.js")
 _film = st.components.v2.component(
     "mammoview.viewer", html=_text("viewer.html"), css=_text("viewer.css"), js=_SCRIPT
 )
