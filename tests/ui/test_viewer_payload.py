@@ -184,6 +184,7 @@ def test_the_edge_of_the_breast_goes_with_the_film() -> None:
     assert not mask[distance > 96].any()
     blank, _ = unpack(film_payload(film(pixels=np.full((300, 200), 7, np.uint16)), "a"))
     assert not blank["breast"]["found"]
+    assert blank["paper_frame"] is None, "nothing to lay the paper's frame on"
 
 
 def test_only_squares_that_hold_saliency_are_sent_and_the_largest_value_is_said() -> None:

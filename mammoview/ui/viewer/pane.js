@@ -6,6 +6,7 @@ const FILLED = {
   saliency: saliencyPicture,
   disagreement: disagreementPicture,
   breast: breastLines,
+  frame: frameLines,
 };
 const LINED = { heatmap: heatmapLines, grid: gridLines };
 

@@ -35,7 +35,8 @@ from mammoview.domain import (
 )
 from mammoview.geometry import Frame
 from mammoview.overlays import SALIENT_PERCENTILE, saliency_scale
-from mammoview.prepare import breast_core, find_breast
+from mammoview.paper_frame import SIDE, paper_frame
+from mammoview.prepare import breast_core, find_breast, is_mirrored
 from mammoview.scorecard import Comparison, comparisons
 
 __all__ = ["MeasuredError", "film_id", "film_payload", "layers_payload"]
@@ -112,6 +113,7 @@ def film_payload(mammogram: Mammogram, key: str) -> bytes:
                 "matrix": look.frame.canvas_matrix(),
                 "found": look.found,
             },
+            "paper_frame": _paper_frame(mammogram, look) if look.found else None,
             **_orientation(mammogram, look.chest_wall_left),
         }
     )
@@ -206,6 +208,19 @@ def _look(mammogram: Mammogram) -> _Look:
     return _Look(
         int((air + skin) / 2), windows, _chest_wall_left(search.mask), search.mask, search.frame, found
     )
+
+
+def _paper_frame(mammogram: Mammogram, look: _Look) -> dict[str, Any]:
+    """The frame's corners by its matrix, and in words on what it was laid."""
+    spacing = mammogram.spacing_mm or (REFERENCE_MM, REFERENCE_MM)
+    laid = paper_frame(look.breast, look.frame, is_mirrored(look.breast), mammogram.pixels.shape[0], spacing)
+    size = f"{SIDE * REFERENCE_MM:.1f} mm square"
+    if mammogram.spacing_mm is None:
+        size = f"{SIDE} pixels square, the 50 µm assumed"
+    words = f"{size}, laid on the breast's most protruding point, since nothing finds the nipple"
+    if laid.beyond_film:
+        words += "; it reaches beyond the film"
+    return {"matrix": laid.frame.canvas_matrix(), "side": SIDE, "words": words}
 
 
 def _chest_wall_left(breast: NDArray[np.bool_]) -> bool | None:

@@ -318,6 +318,7 @@ class Viewer {
     this.find(".hide").setAttribute("aria-pressed", String(this.choices.putAside !== null));
     this.find(".weighting").value = this.choices.weighting;
     setText(this.find(".meaning"), this.pane.saliencyMeaning());
+    setText(this.find(".laid"), this.pane.layer("frame")?.words ?? "");
     for (const each of this.findAll("[data-when]")) each.hidden = !this.choices.shown.has(each.dataset.when);
     for (const [group, value] of [["magnification", this.pane.magnification], ["stride", String(this.pane.stride)]]) {
       for (const radio of this.findAll(`input[name="${group}"]`)) radio.checked = radio.value === value;
@@ -533,7 +534,7 @@ class Viewer {
   }
 
   actionOf({ key, code, shiftKey }) {
-    const digit = /^Digit([1-6])$/.exec(code)?.[1];
+    const digit = /^Digit([1-7])$/.exec(code)?.[1];
     if (digit) return () => (shiftKey ? this.solo(LAYERS[digit - 1]) : this.toggle(LAYERS[digit - 1]));
     const letter = key.toLowerCase();
     if (letter in MAGNIFICATION_KEYS) return () => this.setMagnification(MAGNIFICATION_KEYS[letter]);
