@@ -32,6 +32,7 @@ class Viewer {
     this.listen();
     this.marker = new Marker(this);
     this.agreement = new AgreementCard(this);
+    this.profiler = new Profiler(this);
     const hook = { scanToPage: (row, column) => this.scanToPage(row, column), state: () => this.state() };
     Object.defineProperty(root, "mammoview", { value: Object.freeze(hook), configurable: true });
   }
@@ -98,6 +99,7 @@ class Viewer {
       // Grey first: another film is seen without its layers, whatever was shown over the last one.
       const unseen = { shown: new Set(), putAside: null, finding: null, compared: null, marks: [] };
       this.blink.stop();
+      this.profiler.forget();
       Object.assign(this.choices, { film: header.film, view: null, window: null, level: {}, ...unseen });
     }
     if (!this.choices.window) this.choose("breast");
@@ -290,6 +292,7 @@ class Viewer {
     }
     this.stage.classList.toggle("measuring", this.choices.tool in TOOLS);
     if (!this.marks.drawing) this.listMarks(this.marks.all(...this.pane.measured));
+    this.profiler.draw();
   }
 
   listMarks(marks) {
@@ -308,6 +311,7 @@ class Viewer {
   drawPanel() {
     for (const name of LAYERS) this.drawRow(this.find(`[data-layer="${name}"]`), name);
     this.agreement.draw();
+    this.profiler.draw();
     setText(this.find(".count"), this.pane.findingsInWords());
     const next = this.find(".next");
     next.hidden = !this.pane.findings.length;
@@ -547,7 +551,7 @@ class Viewer {
       t: () => this.toggleBlink(shiftKey ? "magnifications" : "layers"),
       i: () => this.invert(),
       o: () => this.toggleLine(chosen),
-      m: () => this.setTool("ruler"),
+      m: () => this.setTool(shiftKey ? "profile" : "ruler"),
       p: () => this.setTool(shiftKey ? "ellipse" : "rectangle"),
       enter: () => this.markMiddle(),
       delete: () => this.unmark(marks.at(-1)),
@@ -588,6 +592,7 @@ function mountFilm(place, header, arrays, root) {
     place.viewer?.dispose();
     place.viewer = new Viewer(root, place.choices);
     place.viewer.marker.follow(header.viewer);
+    place.viewer.profiler.follow(header.viewer);
   }
   const { viewer } = place;
   viewer.setFilm(header, arrays);
