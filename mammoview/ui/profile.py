@@ -22,6 +22,7 @@ __all__ = ["Curve", "curves_along", "panel", "take"]
 
 _KEPT: Final = "profile"
 ROW_PX: Final = 150
+SHARES: Final = "from 0 to 1"
 
 # Okabe and Ito's palette and the layers' own colours, each with a line style of its own.
 STYLES: Final = {
@@ -79,9 +80,9 @@ def curves_along(mammogram: Mammogram, assessment: Assessment | None, profiled: 
     grid = assessment.grids.get((profiled.magnification, profiled.stride))
     saliency = assessment.saliency.get(profiled.magnification)
     if "heatmap" in profiled.layers:
-        curves.append(Curve("heat", "0 to 1", heat_along(assessment.heatmap, line)))
+        curves.append(Curve("heat", SHARES, heat_along(assessment.heatmap, line)))
     if "grid" in profiled.layers and grid is not None:
-        curves.append(Curve("suspicion", "0 to 1", suspicion_along(grid, line)))
+        curves.append(Curve("suspicion", SHARES, suspicion_along(grid, line)))
     if "saliency" in profiled.layers and saliency is not None and profiled.weighting in saliency.maps:
         curves.append(Curve("saliency", "saliency", saliency_along(saliency, profiled.weighting, line)))
     return curves
@@ -107,8 +108,8 @@ def _chart(curves: list[Curve], distances: NDArray[np.float64], unit: str) -> go
             col=1,
         )
     for number, axis in enumerate(axes, 1):
-        bounds = {"range": [0, 1.02]} if axis == "0 to 1" else {}
-        chart.update_yaxes(title=axis, row=number, col=1, **bounds)
+        bounds = {"range": [0, 1.02]} if axis == SHARES else {}
+        chart.update_yaxes(title=axis, exponentformat="e", row=number, col=1, **bounds)
     chart.update_xaxes(title=f"{unit} from where the line begins", row=len(axes), col=1)
     return chart.update_layout(
         height=90 + ROW_PX * len(axes),
@@ -137,9 +138,10 @@ def _row(curve: Curve, distances: NDArray[np.float64], unit: str) -> dict[str, s
 def _caption(curves: list[Curve], profiled: Profiled, length: float, unit: str) -> str:
     (top, left), (bottom, right) = profiled.line.start, profiled.line.end
     said = (
-        f"{length:.1f} {unit} from row {top:.0f}, column {left:.0f} to row {bottom:.0f}, column {right:.0f}. Grey "
-        "values are the film's own, before the window, between the centres of pixels."
+        f"{length:.1f} {unit} from row {top:.0f}, column {left:.0f} to row {bottom:.0f}, column {right:.0f}. "
+        "Grey values are the film's own, before the window, between the centres of pixels."
     )
     if any(curve.name in ("suspicion", "saliency") for curve in curves):
-        said += f" Suspicion and saliency are those of the square under each point, at {profiled.magnification.label}."
+        at = profiled.magnification.label
+        said += f" Suspicion and saliency are those of the square under each point, at {at}."
     return said

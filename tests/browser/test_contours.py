@@ -10,9 +10,10 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Locator, Page, expect
 from test_viewer import PAGES, changed, on_picture, picture, press, settle, state
-from test_viewer_tools import drag
+from test_viewer_tools import drag, measured
 
-from mammoview.domain import Magnification
+from mammoview.domain import Magnification, Weighting
+from mammoview.line_profile import Line, grey_along, heat_along, saliency_along, suspicion_along
 from mammoview.scorecard import agreements
 
 import contours_page as contours  # isort: skip
@@ -196,7 +197,18 @@ def test_the_most_used_controls_are_in_sight_whatever_is_shown(viewer: Viewer, s
     for key in "123456a":
         shown.page.keyboard.press(key)
     settle(shown)
-    for name in ("Ruler", "Rectangle", "Ellipse", "Hide all", "Fit", "1:1", "Invert", "Loupe", "Window tool"):
+    for name in (
+        "Ruler",
+        "Profile",
+        "Rectangle",
+        "Ellipse",
+        "Hide all",
+        "Fit",
+        "1:1",
+        "Invert",
+        "Loupe",
+        "Window tool",
+    ):
         expect(shown.get_by_role("button", name=name, exact=True)).to_be_in_viewport(ratio=1)
     for magnification in Magnification:
         expect(shown.get_by_role("radio", name=magnification.label, exact=True)).to_be_in_viewport(ratio=1)
@@ -231,3 +243,86 @@ def test_a_frame_that_is_larger_than_the_film_says_so(viewer: Viewer) -> None:
     shown = viewer("plain")
     press(shown, "Paper's frame")
     expect(shown.locator("#frame-laid")).to_contain_text("it reaches beyond the film")
+
+
+CURVES = """names => {
+    const element = document.querySelector(".js-plotly-plot");
+    const curves = element?._fullData?.map(({ name, x, y }) => [name, { x: [...x], y: [...y] }]) ?? [];
+    return String(curves.map(([name]) => name)) === names && Object.fromEntries(curves);
+}"""
+
+
+def curves(page: Page, *names: str) -> dict[str, dict[str, list[float]]]:
+    """What Plotly draws, once these curves and no others are there."""
+    found: dict[str, dict[str, list[float]]] = page.wait_for_function(
+        CURVES, arg=",".join(names)
+    ).json_value()
+    return found
+
+
+def the_line(viewer: Locator) -> Line:
+    (mark,) = (each["mark"] for each in measured(viewer) if each["mark"]["tool"] == "profile")
+    start, end = ((mark[side]["y"] - 0.5, mark[side]["x"] - 0.5) for side in ("from", "to"))
+    return Line(start, end)
+
+
+def numbers(values: list[Any]) -> NDArray[np.float64]:
+    return np.array([np.nan if value is None else value for value in values], float)
+
+
+@pytest.mark.parametrize("scene", ["plain", "mirrored"])
+def test_a_profile_has_the_films_own_numbers_and_those_of_the_layers_shown(
+    viewer: Viewer, scene: str
+) -> None:
+    shown = viewer(scene)
+    press(shown, "Heatmap")
+    press(shown, "Profile")
+    drag(shown, (30.3, 20.6), (115.2, 170.4))
+    line = the_line(shown)
+    film, found = contours.mammogram(scene), contours.assessment(scene)
+    drawn = curves(shown.page, "grey value", "heat")
+    np.testing.assert_allclose(numbers(drawn["grey value"]["x"]), line.distances((0.06, 0.06)), rtol=1e-5)
+    np.testing.assert_allclose(numbers(drawn["grey value"]["y"]), grey_along(film.pixels, line), rtol=1e-6)
+    heat = heat_along(found.heatmap, line)
+    assert np.nanmax(heat) > 0.2
+    np.testing.assert_allclose(numbers(drawn["heat"]["y"]), heat, rtol=1e-5, atol=1e-7)
+    shown.get_by_role("radio", name="×0.33", exact=True).check()
+    press(shown, "Tissue grid")
+    press(shown, "Saliency")
+    drawn = curves(shown.page, "grey value", "heat", "suspicion", "saliency")
+    grid, salient = found.grids[Magnification.THIRD, 32], found.saliency[Magnification.THIRD]
+    np.testing.assert_allclose(numbers(drawn["suspicion"]["y"]), suspicion_along(grid, line), rtol=1e-5)
+    expected = saliency_along(salient, Weighting.CONTEXT, line)
+    np.testing.assert_allclose(numbers(drawn["saliency"]["y"]), expected, rtol=1e-5)
+    shown.locator(".stage").focus()
+    shown.page.keyboard.press("0")
+    curves(shown.page, "grey value")
+    expect(shown.page.get_by_text("mm from row")).to_be_visible()
+
+
+def test_a_profile_needs_no_mouse_is_in_pixels_without_spacing_and_goes_with_its_line(viewer: Viewer) -> None:
+    shown = viewer("unmeasured")
+    shown.locator(".stage").focus()
+    keyboard = shown.page.keyboard
+    for key in ("Shift+M", "Enter", "ArrowRight", "ArrowDown", "Enter"):
+        keyboard.press(key)
+    settle(shown)
+    line = the_line(shown)
+    drawn = curves(shown.page, "grey value")
+    assert numbers(drawn["grey value"]["x"])[-1] == pytest.approx(
+        np.hypot(*np.subtract(line.end, line.start))
+    )
+    expect(shown.page.get_by_text("px from row")).to_be_visible()
+    drag(shown, (20, 20), (60, 60))
+    settle(shown)
+    assert the_line(shown) != line, "a new line takes the place of the last one"
+    keyboard.press("Delete")
+    settle(shown)
+    expect(shown.page.get_by_role("heading", name="Profile along the line")).to_have_count(0)
+
+
+def test_while_findings_are_withheld_a_profile_is_of_greys_alone(viewer: Viewer) -> None:
+    shown = viewer("withheld")
+    press(shown, "Profile")
+    drag(shown, (30, 20), (115, 170))
+    curves(shown.page, "grey value")

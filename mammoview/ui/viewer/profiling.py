@@ -43,7 +43,7 @@ Profiling = Callable[[Profiled | None], None]
 
 
 def take_line(sent: object, film: str, shape: tuple[int, ...], tell: Profiling) -> None:
-    """Tell of a line as the browser sent it; what is for another film, far beside it or no line is dropped."""
+    """Tell of a line as the browser sent it; one for another film, far beside it or damaged is dropped."""
     match sent:
         case {"film": str(named), "line": None} if named == film:
             tell(None)

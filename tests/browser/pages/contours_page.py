@@ -7,6 +7,7 @@ square inside outline 1 and in a pixel far from it, and the share of each is ano
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -26,6 +27,7 @@ from mammoview.domain import (
     View,
     Weighting,
 )
+from mammoview.ui import profile
 from mammoview.ui.viewer import viewer
 
 
@@ -89,7 +91,12 @@ def main() -> None:
     scene = st.query_params.get("scene", "plain")
     st.text(f"Runs: {st.session_state.runs}")
     found = None if scene == "unassessed" or scene.startswith("large") else assessment(scene)
-    viewer(mammogram(scene), found, key="viewer", magnification_errors=None, withheld=scene == "withheld")
+    withheld = scene == "withheld"
+    taking = partial(profile.take, scene)
+    viewer(
+        mammogram(scene), found, key="viewer", magnification_errors=None, withheld=withheld, profiling=taking
+    )
+    profile.panel(scene, mammogram(scene), None if withheld else found)
 
 
 if __name__ == "__main__":
