@@ -67,5 +67,11 @@ def test_layers_are_read_where_their_frames_lay_them(mirrored):
     assert_allclose(suspicion_along(grid, line)[::2], values[3, 1:7], rtol=1e-6)
     assert_allclose(saliency_along(saliency, Weighting.CONTEXT, line)[::2], values[3, 1:7], rtol=1e-6)
     assert set(suspicion_along(grid, line)) <= set(values[3].astype(float)), "squares are not smoothed"
+    late = Line(
+        tuple(line.start + np.array([0.8, 0])), tuple(line.end + np.array([0.8, 0]))
+    )  # in the same cells
+    assert_allclose(suspicion_along(grid, late)[::2], values[3, 1:7], rtol=1e-6)
+    early = Line(tuple(line.start - np.array([0.8, 0])), tuple(line.end - np.array([0.8, 0])))
+    assert_allclose(suspicion_along(grid, early)[::2], values[3, 1:7], rtol=1e-6)
     beside = Line((-10.0, 5.0), (-5.0, 5.0))
     assert np.isnan(suspicion_along(grid, beside)).all()
