@@ -8,11 +8,11 @@ function numbersInWords(numbers) {
   const dark = energy === null ? "nothing is salient here" : "the saliency misses it";
   const percent = (share) => `${Math.round(share * 100)} %`;
   return [
-    ["Pointing", hit === null ? `${UNDEFINED} nothing is salient here` : hit ? "hit: the most salient point is inside" : "miss: the most salient point is outside"],
-    ["Energy inside", energy === null ? `${UNDEFINED} nothing is salient here` : `${percent(energy)} of the film's saliency`],
+    ["Pointing", hit === null ? `${UNDEFINED} nothing is salient here` : hit ? "hit: the peak is inside" : "miss: the peak is outside"],
+    ["Energy inside", energy === null ? `${UNDEFINED} nothing is salient here` : `${percent(energy)} of all saliency`],
     ["Dice", pixels === null ? "0, as nothing was found" : `${numbers.dice.toFixed(2)}; 1 is the same area`],
     ["IoU", pixels === null ? "0, as nothing was found" : `${numbers.iou.toFixed(2)}; shared of joint area`],
-    ["Tightness", tightness === null ? `${UNDEFINED} ${dark}` : `${tightness.toFixed(2)}: salient of outlined area`],
+    ["Tightness", tightness === null ? `${UNDEFINED} ${dark}` : `${tightness.toFixed(2)} of the outlined area`],
     ["Centres apart", pixels === null ? `${UNDEFINED} nothing was found` : mm === null ? `${pixels.toFixed(0)} pixels` : `${mm.toFixed(1)} mm`],
   ];
 }
