@@ -191,6 +191,11 @@ class Outline:
         """In square scan pixels."""
         return polygon_area(self.vertices)
 
+    def lesion(self) -> str:
+        """Type, description and outcome, as far as the annotation says them."""
+        said = (self.lesion_type, self.description.lower(), self.pathology)
+        return ", ".join(str(part) for part in said if part) or "not described"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mammogram:
@@ -207,7 +212,8 @@ class Mammogram:
     spacing_mm : (float, float) or None
         Millimetres per scan pixel down and across; None where nothing says it.
     spacing_source : str
-        Where the spacing comes from, in words: "DDSM .ics", "given by the reader", ….
+        Where the spacing comes from, in words: "DDSM .ics", "given by the reader", "the sidecar beside the
+        film", ….
     sampling_mm : (float, float) or None
         Distance of the samples that the file really holds, where it is coarser than `spacing_mm`
         (a film stored resized and brought back to its true size); None means the same.
@@ -266,6 +272,8 @@ class Given:
         Accept the part of a truncated file that is there.
     standard_ljpeg : bool
         Decode `.LJPEG` by the JPEG standard instead of PVRG's rule for the first row.
+    spacing_source : str
+        Who gave the spacing, in the words of `Mammogram.spacing_source`.
     """
 
     laterality: Laterality | None = None
@@ -275,6 +283,7 @@ class Given:
     outlines: Path | None = None
     partial: bool = False
     standard_ljpeg: bool = False
+    spacing_source: str = "given by the reader"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -214,7 +214,7 @@ def _view(header: Dataset) -> View | None:
 def _spacing(header: Dataset, given: Given) -> tuple[tuple[float, float] | None, str, tuple[str, ...]]:
     """Millimetres down and across, where they come from, and remarks; PS3.3 10.7.1.3."""
     if given.spacing_mm is not None:
-        return (given.spacing_mm, given.spacing_mm), "given by the reader", ()
+        return (given.spacing_mm, given.spacing_mm), given.spacing_source, ()
     spacing, source = _stated_spacing(header)
     if spacing and not all(map(plausible_spacing, spacing)):
         down, across = spacing

@@ -134,7 +134,8 @@ def _cbis(path: Path, rows: list[dict[str, str]]) -> AnnotatedFilm:
     check_size(*size, "rows and columns")
     check_spacing(spacing, "um_per_pixel")
     laterality, view = Laterality(first["laterality"][0]), View(first["view"])
-    given = Given(laterality, view, spacing, size)
+    source = "lesions.csv" if known else "assumed, since lesions.csv does not say it"
+    given = Given(laterality, view, spacing, size, spacing_source=source)
     scale = np.array(size) / SQUASHED
     drawn = [row for row in rows if row.get("abnormality_type") != NO_LESION]
     outlines = tuple(_box(row, scale, i) for i, row in enumerate(drawn, start=1))
@@ -169,7 +170,7 @@ def _box(row: Mapping[str, str], scale: np.ndarray[tuple[int], np.dtype[np.float
 def _mias(path: Path, rows: list[dict[str, str]]) -> AnnotatedFilm:
     outlines = tuple(_circle(row, i) for i, row in enumerate(rows, start=1) if row["radius"])
     normal = all(row["abnormality"] == "NORM" for row in rows)
-    given = Given(view=View.MLO, spacing_mm=MIAS_MM)
+    given = Given(view=View.MLO, spacing_mm=MIAS_MM, spacing_source="mini-MIAS, whose films share one")
     tissue = rows[0]["tissue"]
     lesions = {_mias_lesion(row).value for row in rows if row["abnormality"] != "NORM"}
     known_before = {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
-from mammoview.ui import curves, log, panels, reading, session, sidebar, takeaway
+from mammoview.ui import curves, log, panels, profile, reading, session, sidebar, takeaway
 from mammoview.ui.session import Session
 from mammoview.ui.states import layer_states
 from mammoview.ui.viewer import viewer
@@ -47,6 +49,7 @@ def show(reader: Session, film: int) -> None:
     errors = None if assessment is None else panels.magnification_errors(assessment.cards)
     doubts = panels.doubts(shown, assessment)
     state = "running" if reader.running(film) else "not run" if failure is None else "failed"
+    place = (reader.case_number, film)
     viewer(
         mammogram,
         assessment,
@@ -56,7 +59,9 @@ def show(reader: Session, film: int) -> None:
         warnings=doubts,
         withheld=withheld,
         marking=marking,
+        profiling=partial(profile.take, place),
     )
+    profile.panel(place, mammogram, assessment)
     if failure is not None:
         st.error(panels.plain(failure))
     panels.warnings(doubts)

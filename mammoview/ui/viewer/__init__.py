@@ -12,8 +12,9 @@ import streamlit as st
 from mammoview.domain import Assessment, Magnification, Mammogram
 from mammoview.ui.viewer.marking import Marking, mark_data, take_mark
 from mammoview.ui.viewer.payload import MeasuredError, film_id, film_payload, layers_payload
+from mammoview.ui.viewer.profiling import Profiled, Profiling, take_line
 
-__all__ = ["Marking", "MeasuredError", "viewer"]
+__all__ = ["Marking", "MeasuredError", "Profiled", "viewer"]
 
 Made = TypeVar("Made")
 _HERE = Path(__file__).parent
@@ -26,12 +27,14 @@ def _text(*names: str) -> str:
 # Both carry the same script, which the browser loads once: what the second one is given reaches the
 # first there. So new layers do not send the film again.
 _DRAWING = ("film.js", "layers.js", "contours.js", "tools.js", "loupe.js", "blink.js", "mark.js")
-_SCRIPT = _text(*_DRAWING, "reading.js", "place.js", "viewer.js")
+_COMPARING = ("pairing.js", "agreement.js", "profile.js")
+_SCRIPT = _text(*_DRAWING, *_COMPARING, "reading.js", "place.js", "pane.js", "viewer.js")
 _film = st.components.v2.component(
     "mammoview.viewer", html=_text("viewer.html"), css=_text("viewer.css"), js=_SCRIPT
 )
 _layers = st.components.v2.component("mammoview.viewer.layers", js=_SCRIPT)
 _mark = st.components.v2.component("mammoview.viewer.mark", js=_text("mark_channel.js"))
+_profile = st.components.v2.component("mammoview.viewer.profile", js=_text("profile_channel.js"))
 
 
 def viewer(
@@ -44,6 +47,7 @@ def viewer(
     warnings: Sequence[str] = (),
     withheld: bool = False,
     marking: Marking | None = None,
+    profiling: Profiling | None = None,
 ) -> None:
     """Show a film with the evidence over it; every reading control works in the browser alone.
 
@@ -66,6 +70,8 @@ def viewer(
         The browser is sent nothing that networks or readers said of the film, and its layers are disabled.
     marking : Marking or None
         Lets the reader mark a pixel; None takes the tool and the marks away.
+    profiling : callable or None
+        Told of the line of which she wants a profile; with None, nothing is told.
     """
     film = _kept(f"{key}.film", (mammogram,), lambda: film_payload(mammogram, key))
     layers = _kept(
@@ -76,15 +82,23 @@ def viewer(
     with st.container(gap=None):
         _film(key=f"{key}.film", data=film)
         _layers(key=f"{key}.layers", data=layers)
+        film_of = _kept(f"{key}.id", (mammogram,), lambda: film_id(mammogram))
+        if profiling is not None:
+            name = f"{key}.profile"
+            took_line = partial(_lined, name, film_of, mammogram.pixels.shape, profiling)
+            _profile(key=name, data={"viewer": key, "film": film_of}, on_line_change=took_line)
         if marking is not None:
             name = f"{key}.mark"
-            film_of = _kept(f"{key}.id", (mammogram,), lambda: film_id(mammogram))
             took = partial(_marked, name, film_of, mammogram.pixels.shape, marking)
             _mark(key=name, data=mark_data(key, film_of, marking), on_mark_change=took)
 
 
 def _marked(name: str, film: str, shape: tuple[int, int], marking: Marking) -> None:
     take_mark(st.session_state[name].get("mark"), film, shape, marking)
+
+
+def _lined(name: str, film: str, shape: tuple[int, int], profiling: Profiling) -> None:
+    take_line(st.session_state[name].get("line"), film, shape, profiling)
 
 
 def _kept(slot: str, made_from: tuple[object, ...], make: Callable[[], Made]) -> Made:

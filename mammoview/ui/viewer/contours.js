@@ -82,7 +82,13 @@ function breastLines(layer) {
   return { pieces: isoline(layer.array, 0.5), matrix: layer.matrix, colour: "#f0e8d8" };
 }
 
-function paintLines(context, view, { pieces, matrix: [a, b, c, d, e, f], colour }, ratio) {
+/** The border of a square frame that is drawn by its matrix. */
+function frameLines({ side, matrix }) {
+  const pieces = [[0, 0, side, 0], [side, 0, side, side], [side, side, 0, side], [0, side, 0, 0]];
+  return { pieces, matrix, colour: "#ffffff", dash: [14, 5, 3, 5] };
+}
+
+function paintLines(context, view, { pieces, matrix: [a, b, c, d, e, f], colour, dash = [] }, ratio) {
   const { zoom, x, y } = view;
   context.beginPath();
   context.setTransform(zoom * a, zoom * b, zoom * c, zoom * d, zoom * e + x, zoom * f + y);
@@ -92,5 +98,6 @@ function paintLines(context, view, { pieces, matrix: [a, b, c, d, e, f], colour 
   }
   context.resetTransform();
   context.lineCap = "round";
+  context.setLineDash(dash.map((length) => length * ratio));
   strokeTwice(context, colour, 2 * ratio, ratio);
 }

@@ -21,6 +21,7 @@ from scipy import ndimage
 from mammoview.domain import (
     REFERENCE_MM,
     Assessment,
+    Drawn,
     Finding,
     Heatmap,
     Laterality,
@@ -34,7 +35,9 @@ from mammoview.domain import (
 )
 from mammoview.geometry import Frame
 from mammoview.overlays import SALIENT_PERCENTILE, saliency_scale
-from mammoview.prepare import breast_core, find_breast
+from mammoview.paper_frame import SIDE, paper_frame
+from mammoview.prepare import breast_core, find_breast, is_mirrored
+from mammoview.scorecard import Comparison, comparisons
 
 __all__ = ["MeasuredError", "film_id", "film_payload", "layers_payload"]
 
@@ -110,6 +113,7 @@ def film_payload(mammogram: Mammogram, key: str) -> bytes:
                 "matrix": look.frame.canvas_matrix(),
                 "found": look.found,
             },
+            "paper_frame": _paper_frame(mammogram, look) if look.found else None,
             **_orientation(mammogram, look.chest_wall_left),
         }
     )
@@ -141,6 +145,8 @@ def layers_payload(
         "errors": {magnification.key: asdict(error) for magnification, error in errors.items()},
         "warnings": list(warnings),
         "outlines": [_outline(line) for line in (*mammogram.outlines, *found)],
+        "drawn": len(mammogram.outlines),
+        "pairs": _pairs(mammogram, assessment, arrays),
         "assessed": assessment is not None,
         "state": state,
         "withheld": withheld,
@@ -151,11 +157,9 @@ def layers_payload(
 
 
 def _spacing_source(mammogram: Mammogram) -> str:
-    """Where the millimetres come from, in words that hold of every film: a sidecar speaks for the reader."""
+    """Where the millimetres come from: a file, the sidecar beside it, the reader, or nobody."""
     if mammogram.spacing_mm is None:
         return f"not known: the networks assume {REFERENCE_MM * 1000:.0f} µm"
-    if mammogram.spacing_source == "given by the reader":
-        return "given by the reader or a file beside the film"
     return mammogram.spacing_source or "source not stated"
 
 
@@ -206,6 +210,19 @@ def _look(mammogram: Mammogram) -> _Look:
     )
 
 
+def _paper_frame(mammogram: Mammogram, look: _Look) -> dict[str, Any]:
+    """The frame's corners by its matrix, and in words on what it was laid."""
+    spacing = mammogram.spacing_mm or (REFERENCE_MM, REFERENCE_MM)
+    laid = paper_frame(look.breast, look.frame, is_mirrored(look.breast), mammogram.pixels.shape[0], spacing)
+    size = f"{SIDE * REFERENCE_MM:.1f} mm square"
+    if mammogram.spacing_mm is None:
+        size = f"{SIDE} pixels square, the 50 µm assumed"
+    words = f"{size}, laid on the breast's most protruding point, since nothing finds the nipple"
+    if laid.beyond_film:
+        words += "; it reaches beyond the film"
+    return {"matrix": laid.frame.canvas_matrix(), "side": SIDE, "words": words}
+
+
 def _chest_wall_left(breast: NDArray[np.bool_]) -> bool | None:
     """On which half more of the breast lies; None where both hold as much of it."""
     half = breast.shape[1] // 2
@@ -237,6 +254,68 @@ def _outline(line: Outline) -> dict[str, Any]:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     return {"score": finding.score, "area_mm2": finding.area_mm2, "box": finding.box}
+
+
+def _pairs(mammogram: Mammogram, assessment: Assessment | None, arrays: _Arrays) -> list[dict[str, Any]]:
+    """Each boundary that a reader drew, and at each magnification what it is compared with and how well.
+
+    `outline` and `found` count the outlines that are sent, `finding` the findings.
+    """
+    drawn = [
+        index
+        for index, line in enumerate(mammogram.outlines)
+        if line.drawn_by is Drawn.READER and not line.core
+    ]
+    order = () if assessment is None else tuple(_ordered_saliency(assessment))
+    compared = [
+        comparisons(assessment, mammogram.outlines, each.magnification) for each in order if assessment
+    ]
+    pairs = []
+    for number, index in enumerate(drawn):
+        each = [of_all[number] for of_all in compared]
+        finding = each[0].finding if each else None
+        pairs.append(
+            {
+                "outline": index,
+                "lesion": mammogram.outlines[index].lesion(),
+                "finding": finding,
+                "found": None if finding is None else len(mammogram.outlines) + finding,
+                "at": {
+                    saliency.magnification.key: _agreement(one, mammogram, arrays)
+                    for saliency, one in zip(order, each, strict=True)
+                },
+            }
+        )
+    return pairs
+
+
+def _agreement(comparison: Comparison, mammogram: Mammogram, arrays: _Arrays) -> dict[str, Any]:
+    """The numbers of one outline at one magnification; the distance in pixels too, which needs no spacing."""
+    agreement = comparison.agreement
+    return {
+        "pointing_hit": agreement.pointing_hit,
+        "energy_inside": agreement.energy_inside,
+        "dice": agreement.dice,
+        "iou": agreement.iou,
+        "tightness": agreement.tightness,
+        "distance_mm": None if mammogram.spacing_mm is None else agreement.centre_distance_mm,
+        "distance_px": comparison.centre_distance_px,
+        "salient": None if comparison.salient is None else _salient(comparison, arrays),
+    }
+
+
+def _salient(comparison: Comparison, arrays: _Arrays) -> dict[str, Any]:
+    """The pixels that tightness counts, as 1, in squares as the saliency is sent."""
+    values, frame = _cropped(np.asarray(comparison.salient).astype(np.float32), comparison.frame)
+    tiles, places = _tiled(values.astype(np.uint8))
+    return {
+        "array": arrays.add(tiles),
+        "places": places,
+        "tile": _TILE,
+        "rows": values.shape[0],
+        "columns": values.shape[1],
+        "matrix": frame.canvas_matrix(),
+    }
 
 
 def _evidence(assessment: Assessment, arrays: _Arrays) -> dict[str, Any]:

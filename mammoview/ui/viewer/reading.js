@@ -7,9 +7,10 @@ const NAMES = {
   outlines: "Outlines",
   disagreement: "Disagreement",
   breast: "Breast edge",
+  frame: "Paper's frame",
 };
 const LAYERS = Object.keys(NAMES);
-const VALUED = LAYERS.filter((name) => name !== "outlines");
+const VALUED = LAYERS.filter((name) => name !== "outlines" && name !== "frame");
 const MAGNIFICATION_KEYS = { q: "0.5", w: "0.33", e: "0.25" };
 
 /** What stays when the film changes or the page draws the viewer anew. */
@@ -17,7 +18,7 @@ function firstChoices() {
   return {
     shown: new Set(), // layers
     putAside: null, // layers that "Hide all" took away
-    opacity: { heatmap: 0.45, grid: 0.45, saliency: 0.8, outlines: 1, disagreement: 0.45, breast: 1 },
+    opacity: { heatmap: 0.45, grid: 0.45, saliency: 0.8, outlines: 1, disagreement: 0.45, breast: 1, frame: 1 },
     lined: new Set(), // layers drawn as a line at the level instead of filled
     level: {}, // by layer, where the reader moved it away from the card's
     chosen: "heatmap",
@@ -31,6 +32,7 @@ function firstChoices() {
     loupe: false, // lies on the film without its key being held
     film: null,
     finding: null, // the one that was gone to last
+    compared: null, // {outline, finding}: the pair whose numbers are told
     view: null, // {zoom, row, column, fitted}: the scan point in the middle of the stage
     window: null, // {preset, low, high}
   };
@@ -79,6 +81,7 @@ class Reading {
   layer(name) {
     const evidence = this.evidence;
     if (name === "breast") return this.film?.breast.found ? this.film.breast : undefined;
+    if (name === "frame") return this.film?.header.paper_frame ?? undefined;
     if (name === "outlines") return evidence?.outlines.length ? evidence.outlines : undefined;
     if (!evidence?.assessed) return undefined;
     if (name === "heatmap") return evidence.heatmap;
@@ -115,7 +118,7 @@ class Reading {
 
   isEmpty(name) {
     const layer = this.layer(name);
-    if (name === "outlines" || name === "breast") return false;
+    if (["outlines", "breast", "frame"].includes(name)) return false;
     if (name === "saliency") return layer.scale === 0;
     if (name === "disagreement") return layer.most === 0;
     const level = this.level(name);
@@ -127,7 +130,7 @@ class Reading {
     const layer = this.layer(name);
     const shown = this.choices.shown.has(name) ? "shown" : "off";
     if (name === "outlines") return this.outlinesInWords(layer, shown);
-    if (name === "breast") return layer ? shown : "not told from the background";
+    if (name === "breast" || name === "frame") return layer ? shown : "not told from the background";
     if (!layer) return this.evidence?.assessed ? "not run at this magnification" : (this.evidence?.state ?? "not run");
     if (name === "disagreement" && layer.most === 0) return "ran, all three agree";
     if (name === "disagreement" && shown === "shown") return `shown · most ${layer.most.toFixed(2)}`;
@@ -214,7 +217,9 @@ class Reading {
     const { spacing_mm: spacing, spacing_source: source, sampling_mm: sampling } = this.film.header;
     if (!spacing) return `Pixels only; spacing ${source}`;
     const sampled = sampling ? `; sampled every ${Math.max(...sampling).toFixed(3)} mm` : "";
-    return `${spacing.map((mm) => mm.toFixed(4)).join(" × ")} mm per pixel down × across: ${source}${sampled}`;
+    const [down, across] = spacing.map((mm) => mm.toFixed(4));
+    const size = down === across ? `${down} mm per pixel` : `${down} × ${across} mm per pixel down × across`;
+    return `${size}: ${source}${sampled}`;
   }
 
   /** Only of what is seen: a hidden layer tells nothing before it is asked. */

@@ -1,13 +1,5 @@
 // The viewer: what the reader chooses, what her hands do, and when to draw.
 
-const FILLED = {
-  heatmap: heatmapPicture,
-  grid: gridPicture,
-  saliency: saliencyPicture,
-  disagreement: disagreementPicture,
-  breast: breastLines,
-};
-const LINED = { heatmap: heatmapLines, grid: gridLines };
 const NATIVE_KEYS = {
   select: /./,
   button: /^(Enter| )$/,
@@ -20,33 +12,27 @@ function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-class Viewer extends Place {
+/** The letters of a film's side and view, as far as they are known. */
+function hangingOf({ laterality, view }) {
+  return [laterality, view].filter(Boolean).join(" ");
+}
+
+/** What is asked of a film is asked of `pane`, the one that has the focus. */
+class Viewer {
   constructor(root, choices) {
-    super();
     this.root = root;
-    this.choices = choices;
-    this.film = null;
-    this.layers = null;
-    this.pictures = {};
-    this.painted = {};
-    this.stale = new Set();
-    this.cursor = null;
-    this.marks = new Marks(choices);
     this.peeking = false;
     this.holdingLoupe = false;
     this.frame = 0;
     this.drawn = { frames: 0, milliseconds: 0 };
-    this.stage = this.find(".stage");
-    this.contexts = Object.fromEntries(
-      ["film", ...LAYERS, "marks"].map((name) => [name, this.find(`canvas.${name}`).getContext("2d")]),
-    );
     this.blink = new Blink(() => this.redraw("layers"));
-    this.loupe = this.find("canvas.loupe").getContext("2d");
+    this.single = new Pane(this, this.find(".stage"), choices);
+    [this.pane, this.panes] = [this.single, [this.single]];
     this.listening = new AbortController();
     this.listen();
     this.marker = new Marker(this);
-    this.watcher = new ResizeObserver(() => this.resize());
-    this.watcher.observe(this.stage);
+    this.agreement = new AgreementCard(this);
+    this.profiler = new Profiler(this);
     const hook = { scanToPage: (row, column) => this.scanToPage(row, column), state: () => this.state() };
     Object.defineProperty(root, "mammoview", { value: Object.freeze(hook), configurable: true });
   }
@@ -63,42 +49,68 @@ class Viewer extends Place {
     cancelAnimationFrame(this.frame);
     this.blink.dispose();
     this.listening.abort();
-    this.watcher.disconnect();
+    this.panes.forEach((pane) => pane.dispose());
+  }
+
+  // ---- of the pane that has the focus ---------------------------------------------------------
+
+  get choices() {
+    return this.pane.choices;
+  }
+
+  get stage() {
+    return this.pane.stage;
+  }
+
+  get film() {
+    return this.pane.film;
+  }
+
+  get evidence() {
+    return this.pane.evidence;
+  }
+
+  get view() {
+    return this.pane.view;
+  }
+
+  get ratio() {
+    return this.pane.ratio;
+  }
+
+  get marks() {
+    return this.pane.marks;
+  }
+
+  under(event) {
+    return this.pane.under(event);
+  }
+
+  scanToPage(row, column) {
+    return this.pane.scanToPage(row, column);
   }
 
   // ---- what is shown --------------------------------------------------------------------------
 
   setFilm(header, arrays) {
-    const known = this.film?.header;
-    const same = known?.film === header.film;
-    this.film = same
-      ? { ...this.film, header }
-      : { pyramid: pyramidOf(arrays[header.pixels]), breast: { ...header.breast, array: arrays[header.breast.array] } };
-    this.film.header = header;
+    const { single } = this;
+    single.setFilm(header, arrays);
     if (this.choices.film !== header.film) {
       // Grey first: another film is seen without its layers, whatever was shown over the last one.
-      const unseen = { shown: new Set(), putAside: null, finding: null, marks: [] };
+      const unseen = { shown: new Set(), putAside: null, finding: null, compared: null, marks: [] };
       this.blink.stop();
+      this.profiler.forget();
       Object.assign(this.choices, { film: header.film, view: null, window: null, level: {}, ...unseen });
     }
     if (!this.choices.window) this.choose("breast");
-    this.find(".waiting").hidden = true;
     this.label(header);
-    setText(this.find(".spacing"), this.spacingInWords());
-    this.resize();
+    setText(this.find(".spacing"), single.spacingInWords());
+    single.resize();
     this.redraw("film", "greys", "layers");
   }
 
   setLayers(header, arrays) {
-    this.layers = { ...header };
-    if (header.assessed) {
-      const withArray = (layer) => ({ ...layer, array: arrays[layer.array] });
-      this.layers.heatmap = withArray(header.heatmap);
-      this.layers.grids = header.grids.map(withArray);
-      this.layers.saliency = header.saliency.map((layer) => ({ ...layer, tiles: arrays[layer.array], array: null }));
-      this.layers.disagreement = header.disagreement && withArray(header.disagreement);
-    }
-    this.pictures = {};
+    this.single.setLayers(header, arrays);
     if (header.withheld) Object.assign(this.choices, { shown: new Set(), putAside: null });
     for (const button of this.findAll(".toggle, .hide")) button.disabled = header.withheld;
     if (this.choices.finding >= (header.findings?.length ?? 0)) this.choices.finding = null;
@@ -125,39 +137,32 @@ class Viewer extends Place {
   }
 
   label(header) {
-    const hanging = [header.laterality, header.view].filter(Boolean).join(" ");
-    setText(this.find(".name"), [header.source, hanging].filter(Boolean).join(" · "));
+    setText(this.find(".name"), [header.source, hangingOf(header)].filter(Boolean).join(" · "));
     this.find(".synthetic").hidden = !header.synthetic;
     this.find(".mirrored").hidden = !header.mirrored;
-    this.stage.setAttribute("aria-label", `Film ${header.source} ${hanging}; press ? for the keys`);
-    for (const side of ["left", "right", "top", "bottom"]) {
-      const target = this.find(`.target.${side}`);
-      target.hidden = !header.targets;
-      setText(target, header.targets?.[side] ?? "");
-    }
   }
 
   // ---- choices --------------------------------------------------------------------------------
 
   toggle(name) {
-    if (this.evidence?.withheld) return this.speak(this.findingsInWords());
+    if (this.evidence?.withheld) return this.speak(this.pane.findingsInWords());
     const { shown, putAside } = this.choices;
     if (putAside) this.choices.putAside = null;
     if (!shown.delete(name)) shown.add(name);
     this.choices.chosen = name;
-    this.speak(`${NAMES[name]}: ${this.stateInWords(name)}`);
+    this.speak(`${NAMES[name]}: ${this.pane.stateInWords(name)}`);
     this.redraw("layers");
   }
 
   solo(name) {
-    if (this.evidence?.withheld) return this.speak(this.findingsInWords());
+    if (this.evidence?.withheld) return this.speak(this.pane.findingsInWords());
     Object.assign(this.choices, { shown: new Set([name]), putAside: null, chosen: name });
-    this.speak(`${NAMES[name]} alone: ${this.stateInWords(name)}`);
+    this.speak(`${NAMES[name]} alone: ${this.pane.stateInWords(name)}`);
     this.redraw("layers");
   }
 
   hideAll() {
-    if (this.evidence?.withheld) return this.speak(this.findingsInWords());
+    if (this.evidence?.withheld) return this.speak(this.pane.findingsInWords());
     const { shown, putAside } = this.choices;
     Object.assign(this.choices, putAside ? { shown: putAside, putAside: null } : { shown: new Set(), putAside: shown });
     this.speak(putAside ? "Layers back" : "All layers hidden");
@@ -165,13 +170,13 @@ class Viewer extends Place {
   }
 
   nextFinding() {
-    const { findings, choices } = this;
-    if (!findings.length) return this.speak(this.findingsInWords());
+    const { choices, findings } = this.pane;
+    if (!findings.length) return this.speak(this.pane.findingsInWords());
     choices.finding = choices.finding === null ? 0 : (choices.finding + 1) % findings.length;
     if (choices.putAside) Object.assign(choices, { shown: choices.putAside, putAside: null });
     choices.shown.add("outlines");
-    this.showBox(findings[choices.finding].box);
-    this.speak(this.findingsInWords());
+    this.pane.showBox(findings[choices.finding].box);
+    this.speak(this.pane.findingsInWords());
     this.redraw("layers");
   }
 
@@ -224,7 +229,7 @@ class Viewer extends Place {
   }
 
   setMagnification(key) {
-    const before = this.chosenMagnification;
+    const before = this.pane.chosenMagnification;
     if (this.blink.what === "magnifications") this.blink.stop();
     if (key === before) return;
     Object.assign(this.choices, { magnificationBefore: before, magnification: key });
@@ -235,9 +240,9 @@ class Viewer extends Place {
   toggleBlink(what) {
     const stopped = this.blink.what === what;
     if (stopped) this.blink.stop();
-    const refusal = stopped ? null : this.noBlink(what);
+    const refusal = stopped ? null : this.pane.noBlink(what);
     if (!stopped && !refusal) this.blink.start(what);
-    this.speak(refusal ?? this.blinkInWords() ?? "Blinking stopped");
+    this.speak(refusal ?? this.pane.blinkInWords() ?? "Blinking stopped");
     setText(this.find(".still"), refusal ?? "");
   }
 
@@ -261,88 +266,24 @@ class Viewer extends Place {
   // ---- drawing --------------------------------------------------------------------------------
 
   redraw(...what) {
-    what.forEach((each) => this.stale.add(each));
+    this.panes.forEach((pane) => pane.redraw(...what));
+  }
+
+  drawSoon() {
     if (!this.frame) this.frame = requestAnimationFrame(() => this.draw());
   }
 
   draw() {
     this.frame = 0;
-    if (!this.film || !this.choices.view) return;
+    if (!this.pane.isReady) return;
     const began = performance.now();
-    const stale = this.stale;
-    this.stale = new Set();
-    this.drawFilm(stale);
-    LAYERS.forEach((name) => this.drawLayer(name, stale.has("view")));
-    if (["view", "film", "marks"].some((each) => stale.has(each))) this.drawMarks();
+    const { stale } = this.pane;
+    this.panes.filter((pane) => pane.isReady).forEach((pane) => pane.draw());
     if (stale.has("film") || stale.has("marks")) this.drawMeasurements();
     if (stale.has("layers")) this.drawPanel();
-    this.drawLoupe();
-    this.placeTargets();
     this.marker.draw();
     this.write();
     this.drawn = { frames: this.drawn.frames + 1, milliseconds: performance.now() - began };
-  }
-
-  drawFilm(stale) {
-    const { window: values, inverted } = this.choices;
-    if (stale.has("film") || stale.has("view")) {
-      this.sampled = resampled(this.film.pyramid, this.view, this.size.width, this.size.height);
-    } else if (!stale.has("greys")) return;
-    if (stale.has("greys") || !this.greys) this.greys = greysOf(values, inverted, this.film.header.air);
-    paintFilm(this.contexts.film, this.sampled, this.greys);
-  }
-
-  drawLayer(name, moved) {
-    const context = this.contexts[name];
-    const { canvas } = context;
-    canvas.hidden = !this.isVisible(name);
-    if (canvas.hidden) {
-      this.painted[name] = null;
-      return;
-    }
-    canvas.style.opacity = this.opacity(name);
-    const picture = this.picture(name);
-    if (!moved && this.painted[name] === picture) return;
-    this.painted[name] = picture;
-    context.clearRect(0, 0, canvas.width, canvas.height);
-    this.paintLayer(context, this.view, name);
-  }
-
-  paintLayer(context, view, name) {
-    const picture = this.picture(name);
-    if (name === "outlines") picture.forEach((outline) => paintOutline(context, view, outline, this.ratio));
-    else if (picture.pieces) paintLines(context, view, picture, this.ratio);
-    else paintPicture(context, view, picture);
-  }
-
-  /** At the cursor, or in the middle of the stage for whoever has none. */
-  drawLoupe() {
-    const { loupe, size } = this;
-    loupe.canvas.hidden = !this.isLoupeOn;
-    if (loupe.canvas.hidden) return;
-    const place = this.cursor ?? { across: size.width / 2, down: size.height / 2 };
-    const radius = placeLoupe(loupe.canvas, place, this.ratio);
-    const view = loupeView(this.view, place, radius);
-    paintFilm(loupe, resampled(this.film.pyramid, view, 2 * radius, 2 * radius), this.greys);
-    for (const name of LAYERS.filter((each) => this.isVisible(each))) {
-      loupe.globalAlpha = this.opacity(name);
-      this.paintLayer(loupe, view, name);
-    }
-    loupe.globalAlpha = 1;
-  }
-
-  get isLoupeOn() {
-    return this.choices.loupe || this.holdingLoupe;
-  }
-
-  /** What marks are measured on: the film's values, and its spacing where it is known. */
-  get measured() {
-    return [this.film.pyramid[0], this.film.header.spacing_mm];
-  }
-
-  drawMarks() {
-    this.contexts.marks.canvas.hidden = this.peeking;
-    this.marks.paint(this.contexts.marks, this.view, this.ratio, ...this.measured);
   }
 
   drawMeasurements() {
@@ -350,7 +291,8 @@ class Viewer extends Place {
       button.setAttribute("aria-pressed", String(button.dataset.tool === this.choices.tool));
     }
     this.stage.classList.toggle("measuring", this.choices.tool in TOOLS);
-    if (!this.marks.drawing) this.listMarks(this.marks.all(...this.measured));
+    if (!this.marks.drawing) this.listMarks(this.marks.all(...this.pane.measured));
+    this.profiler.draw();
   }
 
   listMarks(marks) {
@@ -366,32 +308,23 @@ class Viewer extends Place {
     this.find(".unmark").hidden = marks.length < 2;
   }
 
-  picture(name) {
-    if (name === "outlines") return this.layer(name);
-    const [level, lined] = [this.level(name), this.choices.lined.has(name)];
-    const key = `${name} ${this.magnification} ${this.stride} ${this.choices.weighting} ${lined}`;
-    const layer = this.layer(name);
-    if (this.pictures[key]?.level !== level || this.pictures[key].layer !== layer) {
-      const make = (lined ? LINED : FILLED)[name];
-      this.pictures[key] = { level, layer, ...make(layer, level) };
-    }
-    return this.pictures[key];
-  }
-
   drawPanel() {
     for (const name of LAYERS) this.drawRow(this.find(`[data-layer="${name}"]`), name);
-    setText(this.find(".count"), this.findingsInWords());
+    this.agreement.draw();
+    this.profiler.draw();
+    setText(this.find(".count"), this.pane.findingsInWords());
     const next = this.find(".next");
-    next.hidden = !this.findings.length;
-    setText(next, this.choices.finding === null || this.findings.length === 1 ? "Show (N)" : "Next (N)");
+    next.hidden = !this.pane.findings.length;
+    setText(next, this.choices.finding === null || this.pane.findings.length === 1 ? "Show (N)" : "Next (N)");
     for (const button of this.findAll("[data-blink]")) {
       button.setAttribute("aria-pressed", String(button.dataset.blink === this.blink.what));
     }
     this.find(".hide").setAttribute("aria-pressed", String(this.choices.putAside !== null));
     this.find(".weighting").value = this.choices.weighting;
-    setText(this.find(".meaning"), this.saliencyMeaning());
+    setText(this.find(".meaning"), this.pane.saliencyMeaning());
+    setText(this.find(".laid"), this.pane.layer("frame")?.words ?? "");
     for (const each of this.findAll("[data-when]")) each.hidden = !this.choices.shown.has(each.dataset.when);
-    for (const [group, value] of [["magnification", this.magnification], ["stride", String(this.stride)]]) {
+    for (const [group, value] of [["magnification", this.pane.magnification], ["stride", String(this.pane.stride)]]) {
       for (const radio of this.findAll(`input[name="${group}"]`)) radio.checked = radio.value === value;
     }
   }
@@ -399,7 +332,7 @@ class Viewer extends Place {
   drawRow(row, name) {
     const shown = this.choices.shown.has(name);
     row.querySelector(".toggle").setAttribute("aria-pressed", String(shown));
-    setText(row.querySelector(".state"), this.stateInWords(name));
+    setText(row.querySelector(".state"), this.pane.stateInWords(name));
     const opacity = row.querySelector(".opacity");
     if (opacity) {
       this.setRange(opacity, Math.round(this.choices.opacity[name] * 100), " %");
@@ -407,10 +340,10 @@ class Viewer extends Place {
     }
     row.querySelector(".line")?.setAttribute("aria-pressed", String(this.choices.lined.has(name)));
     const level = row.querySelector(".level");
-    if (level) this.setRange(level, Number(this.level(name).toFixed(2)), "");
+    if (level) this.setRange(level, Number(this.pane.level(name).toFixed(2)), "");
     const bar = row.querySelector(".bar");
     if (!bar) return;
-    bar.hidden = !shown || !this.layer(name);
+    bar.hidden = !shown || !this.pane.layer(name);
     if (!bar.hidden) this.drawBar(bar, name);
   }
 
@@ -421,13 +354,13 @@ class Viewer extends Place {
   }
 
   drawBar(bar, name) {
-    const level = this.level(name);
+    const level = this.pane.level(name);
     const own = { saliency: saliencyColour, disagreement: disagreementColour }[name];
     const colour = own ?? ((value) => colourOf(MAPS[name], value, level));
     const canvas = bar.querySelector("canvas");
     canvas.hidden = this.choices.lined.has(name);
     paintBar(canvas, colour, this.choices.opacity[name]);
-    const parts = this.scaleInWords(name, level);
+    const parts = this.pane.scaleInWords(name, level);
     const spans = parts.map((text) => Object.assign(document.createElement("span"), { textContent: text }));
     bar.querySelector(".scale").replaceChildren(...spans);
   }
@@ -436,17 +369,17 @@ class Viewer extends Place {
 
   write() {
     const { window: values, inverted, view } = this.choices;
-    setText(this.find(".blinking"), this.blinkInWords() ?? "");
-    setText(this.find(".evidence"), `Magnification ×${this.magnification} · grid stride ${this.stride}${this.saliencyStride()}`);
+    setText(this.find(".blinking"), this.pane.blinkInWords() ?? "");
+    setText(this.find(".evidence"), `Magnification ×${this.pane.magnification} · grid stride ${this.pane.stride}${this.pane.saliencyStride()}`);
     const width = values.high - values.low;
     const centre = Math.round((values.low + values.high) / 2);
     setText(this.find(".window"), `Window ${width} · level ${centre}${inverted ? " · inverted" : ""}`);
     const percent = (zoom) => `${Number((zoom * 100).toPrecision(3))} %`;
-    const larger = this.isLoupeOn ? ` · loupe ${percent(view.zoom * LOUPE_TIMES)}` : "";
+    const larger = this.pane.isLoupeOn ? ` · loupe ${percent(view.zoom * LOUPE_TIMES)}` : "";
     setText(this.find("footer .zoom"), `Zoom ${percent(view.zoom)}${larger}`);
     this.find(".magnifier").setAttribute("aria-pressed", String(this.choices.loupe));
-    setText(this.find("footer .cursor"), this.cursorInWords());
-    setText(this.find(".under"), this.valuesInWords());
+    setText(this.find("footer .cursor"), this.pane.cursorInWords());
+    setText(this.find(".under"), this.pane.valuesInWords());
     this.find(".greys select").value = values.preset;
     this.find(".invert").setAttribute("aria-pressed", String(inverted));
   }
@@ -458,19 +391,20 @@ class Viewer extends Place {
   state() {
     const layers = LAYERS.map((name) => [
       name,
-      { shown: this.choices.shown.has(name), visible: this.isVisible(name), lined: this.choices.lined.has(name), opacity: this.choices.opacity[name], state: this.stateInWords(name) },
+      { shown: this.choices.shown.has(name), visible: this.pane.isVisible(name), lined: this.choices.lined.has(name), opacity: this.choices.opacity[name], state: this.pane.stateInWords(name) },
     ]);
     return {
       film: this.film?.header.film ?? null,
       layers: Object.fromEntries(layers),
-      magnification: this.magnification,
-      stride: this.stride,
+      magnification: this.pane.magnification,
+      stride: this.pane.stride,
       window: { ...this.choices.window },
       inverted: this.choices.inverted,
       blinking: this.blink.what,
       weighting: this.choices.weighting,
       tool: this.choices.tool,
-      marks: this.marks.all(...this.measured),
+      compared: this.choices.compared,
+      marks: this.marks.all(...this.pane.measured),
       ...this.view,
       fitted: Boolean(this.choices.view.fitted),
       idle: !this.frame,
@@ -497,10 +431,10 @@ class Viewer extends Place {
     click(".hide", () => this.hideAll());
     click(".next", () => this.nextFinding());
     click(".invert", () => this.invert());
-    click(".fit", () => this.fit());
-    click(".one", () => this.zoomTo(1));
-    click(".in", () => this.zoomStep(1));
-    click(".out", () => this.zoomStep(-1));
+    click(".fit", () => this.pane.fit());
+    click(".one", () => this.pane.zoomTo(1));
+    click(".in", () => this.pane.zoomStep(1));
+    click(".out", () => this.pane.zoomStep(-1));
     for (const button of this.findAll("[data-tool]")) on(button, "click", () => this.setTool(button.dataset.tool));
     click(".unmark", () => this.unmarkAll());
     for (const button of this.findAll("[data-blink]")) on(button, "click", () => this.toggleBlink(button.dataset.blink));
@@ -511,13 +445,6 @@ class Viewer extends Place {
     on(this.root, "click", (event) => this.backToFilm(event));
     for (const type of ["keydown", "keyup", "keypress"]) on(this.root, type, (event) => this.onKey(event));
     on(this.root, "focusout", () => this.letGo());
-    on(this.stage, "contextmenu", (event) => event.preventDefault());
-    on(this.stage, "wheel", (event) => this.onWheel(event), { passive: false });
-    on(this.stage, "pointerdown", (event) => this.onPress(event));
-    on(this.stage, "pointermove", (event) => this.onMove(event));
-    on(this.stage, "pointerup", () => this.onRelease());
-    on(this.stage, "pointercancel", () => this.onRelease());
-    on(this.stage, "pointerleave", () => this.onLeave());
   }
 
   listenToRow(row, name, on) {
@@ -538,7 +465,7 @@ class Viewer extends Place {
 
   finishMark() {
     const mark = this.marks.end(this.view.zoom / this.ratio);
-    const last = mark && this.marks.all(...this.measured).at(-1);
+    const last = mark && this.marks.all(...this.pane.measured).at(-1);
     if (last) this.speak(`${last.name}: ${last.words.join(", ")}`);
     this.redraw("marks");
   }
@@ -547,7 +474,7 @@ class Viewer extends Place {
   markMiddle() {
     if (!(this.choices.tool in TOOLS)) return;
     if (this.marks.drawing) return this.finishMark();
-    this.marks.begin(this.middle);
+    this.marks.begin(this.pane.middle);
     this.speak("Begun in the middle; move the film with the arrows (Shift: a pixel), then Enter");
     this.redraw("marks");
   }
@@ -570,6 +497,7 @@ class Viewer extends Place {
   escape() {
     this.find(".help").hidden = true;
     this.blink.stop();
+    this.pane.pairing.letGo();
     if (this.choices.tool) this.setTool(this.choices.tool);
   }
 
@@ -588,51 +516,6 @@ class Viewer extends Place {
     if (event.detail > 0 && event.target.closest('button, label, input[type="radio"]')) {
       this.stage.focus({ preventScroll: true });
     }
-  }
-
-  onWheel(event) {
-    if (!this.film || event.target.closest(".help")) return;
-    event.preventDefault();
-    const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1;
-    const { across, down } = this.under(event);
-    this.zoomTo(this.view.zoom * Math.exp(-limited(event.deltaY * lines, -300, 300) * 0.0015), across, down);
-  }
-
-  onPress(event) {
-    if (!this.film || event.target.closest(".help")) return;
-    this.stage.setPointerCapture(event.pointerId);
-    const { tool } = this.choices;
-    const windowing = event.button === 2 || event.shiftKey || (event.button === 0 && tool === "window");
-    const measuring = !windowing && event.button === 0 && tool in TOOLS;
-    if (measuring) this.marks.begin(this.under(event));
-    else this.stage.classList.add(windowing ? "windowing" : "dragging");
-    this.drag = { windowing, measuring, x: event.clientX, y: event.clientY, start: { ...this.choices.window } };
-  }
-
-  onMove(event) {
-    if (!this.film) return;
-    this.cursor = this.under(event);
-    const { drag } = this;
-    if (drag?.measuring) {
-      this.marks.moveTo(this.cursor);
-      this.redraw("marks");
-    } else if (drag?.windowing) this.dragWindow(drag.start, event.clientX - drag.x, event.clientY - drag.y);
-    else if (drag) {
-      this.pan(event.clientX - drag.x, event.clientY - drag.y);
-      Object.assign(drag, { x: event.clientX, y: event.clientY });
-    }
-    this.redraw();
-  }
-
-  onRelease() {
-    if (this.drag?.measuring) this.finishMark();
-    this.drag = null;
-    this.stage.classList.remove("windowing", "dragging");
-  }
-
-  onLeave() {
-    this.cursor = null;
-    this.redraw();
   }
 
   /** Keys stay in the viewer: outside it, some of them rerun or clear the page. */
@@ -655,7 +538,7 @@ class Viewer extends Place {
   }
 
   actionOf({ key, code, shiftKey }) {
-    const digit = /^Digit([1-6])$/.exec(code)?.[1];
+    const digit = /^Digit([1-7])$/.exec(code)?.[1];
     if (digit) return () => (shiftKey ? this.solo(LAYERS[digit - 1]) : this.toggle(LAYERS[digit - 1]));
     const letter = key.toLowerCase();
     if (letter in MAGNIFICATION_KEYS) return () => this.setMagnification(MAGNIFICATION_KEYS[letter]);
@@ -668,26 +551,27 @@ class Viewer extends Place {
       t: () => this.toggleBlink(shiftKey ? "magnifications" : "layers"),
       i: () => this.invert(),
       o: () => this.toggleLine(chosen),
-      m: () => this.setTool("ruler"),
+      m: () => this.setTool(shiftKey ? "profile" : "ruler"),
       p: () => this.setTool(shiftKey ? "ellipse" : "rectangle"),
       enter: () => this.markMiddle(),
       delete: () => this.unmark(marks.at(-1)),
       backspace: () => this.unmark(marks.at(-1)),
       n: () => this.nextFinding(),
+      a: () => this.pane.pairing.next(),
       d: () => this.choose("breast"),
-      f: () => this.fit(),
-      z: () => this.zoomTo(1),
-      "+": () => this.zoomStep(1),
-      "=": () => this.zoomStep(1),
-      "-": () => this.zoomStep(-1),
+      f: () => this.pane.fit(),
+      z: () => this.pane.zoomTo(1),
+      "+": () => this.pane.zoomStep(1),
+      "=": () => this.pane.zoomStep(1),
+      "-": () => this.pane.zoomStep(-1),
       "[": () => this.setOpacity(chosen, opacity[chosen] - 0.05),
       "]": () => this.setOpacity(chosen, opacity[chosen] + 0.05),
-      ",": () => this.setLevel(chosen, this.level(chosen) - 0.02),
-      ".": () => this.setLevel(chosen, this.level(chosen) + 0.02),
-      arrowleft: () => this.pan(step, 0),
-      arrowright: () => this.pan(-step, 0),
-      arrowup: () => this.pan(0, step),
-      arrowdown: () => this.pan(0, -step),
+      ",": () => this.setLevel(chosen, this.pane.level(chosen) - 0.02),
+      ".": () => this.setLevel(chosen, this.pane.level(chosen) + 0.02),
+      arrowleft: () => this.pane.pan(step, 0),
+      arrowright: () => this.pane.pan(-step, 0),
+      arrowup: () => this.pane.pan(0, step),
+      arrowdown: () => this.pane.pan(0, -step),
       "?": () => this.toggleHelp(),
       escape: () => this.escape(),
     }[letter];
@@ -708,10 +592,11 @@ function mountFilm(place, header, arrays, root) {
     place.viewer?.dispose();
     place.viewer = new Viewer(root, place.choices);
     place.viewer.marker.follow(header.viewer);
+    place.viewer.profiler.follow(header.viewer);
   }
   const { viewer } = place;
   viewer.setFilm(header, arrays);
-  if (place.layers && viewer.layers === null) viewer.setLayers(...place.layers);
+  if (place.layers && viewer.single.layers === null) viewer.setLayers(...place.layers);
   return () => {
     viewer.dispose();
     if (place.viewer === viewer) place.viewer = null;
