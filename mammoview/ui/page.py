@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mammoview.ui import curves, log, panels, reading, session, sidebar, takeaway
+from mammoview.ui import cases, curves, log, panels, reading, session, sidebar, takeaway
 from mammoview.ui.session import Session
 from mammoview.ui.states import layer_states
 from mammoview.ui.viewer import viewer
@@ -25,10 +25,12 @@ def main() -> None:
         reader = session.of_this_reader()
         with reader.lock:
             film = sidebar.choose_film(reader)
-            if film is None:
-                st.info("Choose a case on the left to begin.")
-            else:
+            if film is not None:
                 show(reader, film)
+            elif reader.round.root is not None:
+                cases.browse(reader)
+            else:
+                st.info("Choose a case on the left to begin.")
 
 
 def show(reader: Session, film: int) -> None:
@@ -39,6 +41,7 @@ def show(reader: Session, film: int) -> None:
         reader.assess_on_opening = False
         reader.assess(film)
     withheld, marking = reading.read(reader, film, mammogram)
+    cases.note(reader, film, mammogram)
     sidebar.assessing(reader, film, withheld)
     assessment, failure = reader.assessment(film), reader.failure(film)
     shown = mammogram
@@ -56,6 +59,7 @@ def show(reader: Session, film: int) -> None:
         warnings=doubts,
         withheld=withheld,
         marking=marking,
+        stepping=cases.stepping(reader, film),
     )
     if failure is not None:
         st.error(panels.plain(failure))

@@ -12,8 +12,9 @@ import streamlit as st
 from mammoview.domain import Assessment, Magnification, Mammogram
 from mammoview.ui.viewer.marking import Marking, mark_data, take_mark
 from mammoview.ui.viewer.payload import MeasuredError, film_id, film_payload, layers_payload
+from mammoview.ui.viewer.stepping import Stepping, Taken, step_data, steps_asked
 
-__all__ = ["Marking", "MeasuredError", "viewer"]
+__all__ = ["Marking", "MeasuredError", "Stepping", "Taken", "viewer"]
 
 Made = TypeVar("Made")
 _HERE = Path(__file__).parent
@@ -25,12 +26,13 @@ def _text(*names: str) -> str:
 
 # Both carry the same script, which the browser loads once: what the second one is given reaches the
 # first there. So new layers do not send the film again.
-_DRAWING = ("film.js", "layers.js", "contours.js", "tools.js", "loupe.js", "blink.js", "mark.js")
+_DRAWING = ("film.js", "layers.js", "contours.js", "tools.js", "loupe.js", "blink.js", "mark.js", "step.js")
 _SCRIPT = _text(*_DRAWING, "reading.js", "place.js", "viewer.js")
 _film = st.components.v2.component(
     "mammoview.viewer", html=_text("viewer.html"), css=_text("viewer.css"), js=_SCRIPT
 )
 _layers = st.components.v2.component("mammoview.viewer.layers", js=_SCRIPT)
+_step = st.components.v2.component("mammoview.viewer.step", js=_text("step_channel.js"))
 _mark = st.components.v2.component("mammoview.viewer.mark", js=_text("mark_channel.js"))
 
 
@@ -44,6 +46,7 @@ def viewer(
     warnings: Sequence[str] = (),
     withheld: bool = False,
     marking: Marking | None = None,
+    stepping: Stepping | None = None,
 ) -> None:
     """Show a film with the evidence over it; every reading control works in the browser alone.
 
@@ -66,6 +69,8 @@ def viewer(
         The browser is sent nothing that networks or readers said of the film, and its layers are disabled.
     marking : Marking or None
         Lets the reader mark a pixel; None takes the tool and the marks away.
+    stepping : Stepping or None
+        Lets the keys go to the next view or case; without it they do nothing.
     """
     film = _kept(f"{key}.film", (mammogram,), lambda: film_payload(mammogram, key))
     layers = _kept(
@@ -76,6 +81,9 @@ def viewer(
     with st.container(gap=None):
         _film(key=f"{key}.film", data=film)
         _layers(key=f"{key}.layers", data=layers)
+        if stepping is not None:
+            name = f"{key}.step"
+            _step(key=name, data=step_data(key, stepping), on_step_change=partial(_stepped, name, stepping))
         if marking is not None:
             name = f"{key}.mark"
             film_of = _kept(f"{key}.id", (mammogram,), lambda: film_id(mammogram))
@@ -85,6 +93,12 @@ def viewer(
 
 def _marked(name: str, film: str, shape: tuple[int, int], marking: Marking) -> None:
     take_mark(st.session_state[name].get("mark"), film, shape, marking)
+
+
+def _stepped(name: str, stepping: Stepping) -> None:
+    cases, views, taken = steps_asked(st.session_state[name].get("step"), stepping.taken)
+    if cases or views:
+        stepping.go(cases, views, taken)
 
 
 def _kept(slot: str, made_from: tuple[object, ...], make: Callable[[], Made]) -> Made:

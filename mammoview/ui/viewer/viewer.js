@@ -45,6 +45,7 @@ class Viewer extends Place {
     this.listening = new AbortController();
     this.listen();
     this.marker = new Marker(this);
+    this.stepper = new Stepper(this);
     this.watcher = new ResizeObserver(() => this.resize());
     this.watcher.observe(this.stage);
     const hook = { scanToPage: (row, column) => this.scanToPage(row, column), state: () => this.state() };
@@ -654,10 +655,11 @@ class Viewer extends Place {
     if (this.holdingLoupe) this.holdLoupe(false);
   }
 
-  actionOf({ key, code, shiftKey }) {
+  actionOf({ key, code, shiftKey, repeat }) {
     const digit = /^Digit([1-6])$/.exec(code)?.[1];
     if (digit) return () => (shiftKey ? this.solo(LAYERS[digit - 1]) : this.toggle(LAYERS[digit - 1]));
     const letter = key.toLowerCase();
+    if (letter in STEP_KEYS) return () => this.stepper.press({ letter, shiftKey, repeat });
     if (letter in MAGNIFICATION_KEYS) return () => this.setMagnification(MAGNIFICATION_KEYS[letter]);
     const { chosen, opacity, magnificationBefore, marks } = this.choices;
     const step = shiftKey ? 1 / this.ratio : KEY_PAN;
@@ -708,6 +710,7 @@ function mountFilm(place, header, arrays, root) {
     place.viewer?.dispose();
     place.viewer = new Viewer(root, place.choices);
     place.viewer.marker.follow(header.viewer);
+    place.viewer.stepper.follow(header.viewer);
   }
   const { viewer } = place;
   viewer.setFilm(header, arrays);
