@@ -85,11 +85,13 @@ def worst(assessments: Iterable[int]) -> int | None:
 
 
 def ddsm_case(ics: Path, root: Path, files: Sequence[Path]) -> Case:
-    """The case of an `.ics`; `files` are those beside it."""
+    """The case of an `.ics`, named by its folder where no other lies in that; `files` are those beside it."""
     stem = ics.stem.replace("-", "_").lower()
     own = [path for path in files if path == ics or path.name.replace("-", "_").lower().startswith(stem)]
     facts = partial(_ddsm_facts, ics, root, len(files))
-    return Case(_name(ics, root), lambda given: open_case(ics, given, root), facts, (ics.parent, *own))
+    alone = ics.parent != root and sum(path.suffix.lower() == ".ics" for path in files) == 1
+    name = _name(ics.parent if alone else ics, root)
+    return Case(name, lambda given: open_case(ics, given, root), facts, (ics.parent, *own))
 
 
 def _ddsm_facts(ics: Path, root: Path, beside: int) -> CaseFacts:

@@ -66,7 +66,8 @@ def browse(session: Session) -> None:
             "Read first is on: lesion types, BI-RADS assessments, pathology and the names of folders are "
             "withheld here, since they would tell what earlier readers found."
         )
-    st.fragment(_listed, run_every=POLL_S if known.progress else None)(session, root)
+    still = bool(known.progress)
+    st.fragment(_listed, run_every=POLL_S if still else None)(session, root, still)
     if len(known.cases) >= MOST_CASES:
         st.caption(
             f"The first {MOST_CASES} cases are listed; for another one, type its path from the folder."
@@ -180,12 +181,12 @@ def _among(
     return tuple(column.multiselect(label, values, still, placeholder="any", key=f"filter {label}"))
 
 
-def _listed(session: Session, root: Path) -> None:
+def _listed(session: Session, root: Path, still: bool) -> None:
     """The table; drawn again by itself while facts are still being read."""
     with told(), session.lock:
-        if not session.round.listing:
-            st.rerun()
         known = worklist(root).look()
+        if not session.round.listing or (still and not known.progress):
+            st.rerun()
         all_rows = session.round.rows(known, session.desk)
         rows = matching(all_rows, session.round.filters, session.desk.on)
         said = f"{len(rows)} of {len(all_rows)} cases"
@@ -196,10 +197,6 @@ def _listed(session: Session, root: Path) -> None:
             _table(session, rows)
         elif all_rows or not known.progress:
             _by_path(session, root)
-        if not known.progress and st.session_state.pop("_listing went on", False):
-            st.rerun()
-        if known.progress:
-            st.session_state["_listing went on"] = True
 
 
 def _table(session: Session, rows: Sequence[Row]) -> None:
@@ -215,6 +212,7 @@ def _table(session: Session, rows: Sequence[Row]) -> None:
         column_config={
             "case": st.column_config.ButtonColumn(
                 "case",
+                width=230,
                 type="tertiary",
                 alignment="left",
                 pinned=True,

@@ -107,6 +107,7 @@ class Session:
         with self.lock:
             self.close()
             self.desk.clear()
+            self.round = Round()
             self._uploaded = None
             if self._folder is not None:
                 self._folder.cleanup()

@@ -23,7 +23,9 @@ __all__ = ["Known", "Worklist", "worklist"]
 log = logging.getLogger(__name__)
 
 FRESH_S = 15.0
-"""For so long the folder is not looked at again, or for twenty times what the last look took."""
+"""For so long at least the folder is not looked at again."""
+REST = 20
+"""Nor for so many times what the last look took: an archive on a slow disk is not read all the time."""
 UNREADABLE = CaseFacts(doubt="Its files cannot be read.")
 
 _Stamp = tuple[tuple[str, int, int], ...]
@@ -57,7 +59,7 @@ class Worklist:
     def __init__(self, root: Path) -> None:
         self._library = Library(root)
         self._lock = threading.Lock()
-        self._cases: tuple[Case, ...] | None = None
+        self._cases: tuple[Case, ...] = ()
         self._facts: dict[str, tuple[_Stamp, CaseFacts]] = {}
         self._progress = ""
         self._thread: threading.Thread | None = None
@@ -65,22 +67,28 @@ class Worklist:
 
     def look(self) -> Known:
         """What is known by now; the folder is looked at again in the background where that is long ago."""
-        with self._lock:
-            if self._thread is None and time.monotonic() > self._fresh_until:
-                self._progress = "Looking for cases …"
-                self._thread = threading.Thread(target=self._work, name="cases", daemon=True)
-                self._thread.start()
-            cases = self._cases or ()
-            facts = {case.name: self._facts[case.name][1] for case in cases if case.name in self._facts}
-            return Known(cases, facts, self._progress)
+        self._begin()
+        return self._known()
 
     def wait(self) -> Known:
         """As `look`, once everything is known."""
-        self.look()
-        thread = self._thread
-        if thread is not None:
+        if (thread := self._begin()) is not None:
             thread.join()
-        return self.look()
+        return self._known()
+
+    def _begin(self) -> threading.Thread | None:
+        with self._lock:
+            if self._thread is None and time.monotonic() >= self._fresh_until:
+                self._progress = "Looking for cases …"
+                self._thread = threading.Thread(target=self._work, name="cases", daemon=True)
+                self._thread.start()
+            return self._thread
+
+    def _known(self) -> Known:
+        with self._lock:
+            cases = self._cases
+            facts = {case.name: self._facts[case.name][1] for case in cases if case.name in self._facts}
+            return Known(cases, facts, self._progress)
 
     def _work(self) -> None:
         start = time.monotonic()
@@ -99,7 +107,7 @@ class Worklist:
             took = time.monotonic() - start
             log.info("looked at the folder of cases in %.1f s", took)
             with self._lock:
-                self._fresh_until = time.monotonic() + max(FRESH_S, 20 * took)
+                self._fresh_until = time.monotonic() + max(FRESH_S, REST * took)
                 self._progress = ""
                 self._thread = None
 
