@@ -9,7 +9,6 @@ from mammoview.ui import session
 from mammoview.ui.page import main
 from tests import handmade
 
-
 CARD = replace(handmade.card("tissue-0.5"), inputs={"mm_per_pixel": Magnification.HALF.mm})
 
 
