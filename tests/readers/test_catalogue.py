@@ -227,6 +227,15 @@ def test_a_table_that_is_a_link_out_of_the_root_is_not_read(tmp_path: Path) -> N
     assert list(found(tmp_path / "root")) == ["images/a.png"]
 
 
+def test_pictures_of_a_table_that_lie_behind_a_link_out_of_the_root_are_not_listed(tmp_path: Path) -> None:
+    picture(tmp_path / "outside" / "mdb001.png")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "images").symlink_to(tmp_path / "outside", target_is_directory=True)
+    table = "image,patient_id,tissue,abnormality,severity,column,row,radius\nmdb001.png,m_1,G,NORM,,,,\n"
+    (tmp_path / "root" / "lesions.csv").write_text(table)
+    assert found(tmp_path / "root") == {}
+
+
 @pytest.mark.films
 def test_the_list_says_of_genuine_cases_what_their_films_say_when_they_are_read(films: Path) -> None:
     cases = Library(films / "ddsm" / "cases").cases()
