@@ -10,16 +10,9 @@ from pathlib import Path
 
 from mammoview.errors import MammoviewError, UnreadableScan
 from mammoview.readers import cbis, open_case
-from mammoview.readers.catalogue import (
-    Case,
-    CaseFacts,
-    Pictures,
-    Studies,
-    cbis_cases,
-    ddsm_case,
-    table_cases,
-)
+from mammoview.readers.catalogue import Case, CaseFacts, cbis_cases, ddsm_case, table_cases
 from mammoview.readers.guard import shown
+from mammoview.readers.loose_films import Pictures, Studies
 
 __all__ = ["MOST_CASES", "Library"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mammoview.ui import cases, curves, log, panels, reading, session, sidebar, takeaway
+from mammoview.ui import case_to_case, cases, curves, log, panels, reading, session, sidebar, takeaway
 from mammoview.ui.session import Session
 from mammoview.ui.states import layer_states
 from mammoview.ui.viewer import viewer
@@ -41,7 +41,7 @@ def show(reader: Session, film: int) -> None:
         reader.assess_on_opening = False
         reader.assess(film)
     withheld, marking = reading.read(reader, film, mammogram)
-    cases.note(reader, film, mammogram)
+    case_to_case.note(reader, film, mammogram)
     sidebar.assessing(reader, film, withheld)
     assessment, failure = reader.assessment(film), reader.failure(film)
     shown = mammogram
@@ -59,7 +59,7 @@ def show(reader: Session, film: int) -> None:
         warnings=doubts,
         withheld=withheld,
         marking=marking,
-        stepping=cases.stepping(reader, film),
+        stepping=case_to_case.stepping(reader, film),
     )
     if failure is not None:
         st.error(panels.plain(failure))

@@ -13,7 +13,7 @@ from mammoview.errors import BadSetting
 from mammoview.phantom import DEMO_SEED, write_case
 from mammoview.readers import open_case
 from mammoview.readers.limits import COARSEST_MM, FINEST_MM
-from mammoview.ui import cases, reading, uploads
+from mammoview.ui import case_to_case, reading, uploads
 from mammoview.ui.panels import plain, told
 from mammoview.ui.session import Session
 from mammoview.ui.work import State, line
@@ -43,7 +43,7 @@ def choose_film(session: Session) -> int | None:
             return _choose_view(session, 0 if session.desk.on else session.first_with_a_mass())
         if root is None or source == UPLOAD:
             return _choose_view(session, 0) if _open_upload(session) else None
-        where = cases.open_chosen(session, root, _given())
+        where = case_to_case.open_chosen(session, root, _given())
         return None if where is None else _choose_view(session, 0, where)
 
 
@@ -123,7 +123,7 @@ def _or_as_the_file_says(choice: str | None) -> str:
 
 def _choose_view(session: Session, first: int, where: str = "") -> int:
     """Which film of the case is looked at; `where` says where the case stands in a list."""
-    films, key = session.films, cases.view_key(session)
+    films, key = session.films, case_to_case.view_key(session)
     labels = [film.label for film in films]
     if len(set(labels)) < len(labels):
         labels = [f"{label} {film.source}" for label, film in zip(labels, films, strict=True)]
