@@ -64,7 +64,7 @@ def stepping(session: Session, view: int) -> Stepping:
         case=position(rows, here),
         cases=len(rows),
         ends=ends,
-        taken=session.round.steps,
+        taken=lambda: session.round.steps,
         go=go,
     )
 

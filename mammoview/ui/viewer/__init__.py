@@ -96,7 +96,7 @@ def _marked(name: str, film: str, shape: tuple[int, int], marking: Marking) -> N
 
 
 def _stepped(name: str, stepping: Stepping) -> None:
-    cases, views, taken = steps_asked(st.session_state[name].get("step"), stepping.taken)
+    cases, views, taken = steps_asked(st.session_state[name].get("step"), stepping.taken())
     if cases or views:
         stepping.go(cases, views, taken)
 

@@ -28,8 +28,8 @@ class Stepping:
         Which case of the list, from 1, and how long the list is; None for a case that is not in it.
     ends : (bool, bool)
         Whether the list has no case before it, and none after it.
-    taken : Taken
-        What was asked for and done before.
+    taken : callable
+        Tells what was asked for and done before; a message may come before the page is drawn again.
     go : callable
         Told the steps over cases, those over views, and what is done with them; either is 0.
     """
@@ -39,7 +39,7 @@ class Stepping:
     case: int | None
     cases: int
     ends: tuple[bool, bool]
-    taken: Taken
+    taken: Callable[[], Taken]
     go: Callable[[int, int, Taken], None]
 
 
