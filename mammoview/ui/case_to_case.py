@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from mammoview.domain import Given, Mammogram
+from mammoview.domain import Film, Given, Mammogram
 from mammoview.errors import BadSetting
 from mammoview.ui.library import Library
 from mammoview.ui.round import Row, beside, matching, position
@@ -38,8 +38,12 @@ def open_chosen(session: Session, root: Path, given: Given) -> str | None:
         return None
     where = _to_and_fro(session)
     name = here.open
-    case = worklist(root).look().case(name) or Library(root).lone(name)
-    session.open((_FOLDER, name, given), lambda: case.films(given))
+
+    def films() -> tuple[Film, ...]:
+        case = worklist(root).look().case(name) or Library(root).lone(name)
+        return case.films(given)
+
+    session.open((_FOLDER, name, given), films)
     return where
 
 

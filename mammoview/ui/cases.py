@@ -57,7 +57,7 @@ def _ask(session: Session, rows: Sequence[Row]) -> None:
     """The search and the filters; they stay as she left them while a case is open."""
     here, values, reading_first = session.round, offered(rows), session.desk.on
     kept = here.filters
-    search, lesions, birads, density = st.columns([3, 2, 2, 2])
+    search, density, lesions, birads = st.columns([3, 2, 2, 2])
     typed = search.text_input("Find by name", kept.search, placeholder="a part of the name", key="find cases")
     here.filters = Filters(
         search=typed,
@@ -89,9 +89,8 @@ def _listed(session: Session, root: Path, still: bool) -> None:
         all_rows = session.round.rows(known, session.desk)
         rows = matching(all_rows, session.round.filters, session.desk.on)
         said = f"{len(rows)} of {len(all_rows)} cases"
-        st.caption(
-            f"{said}. {known.progress}" if known.progress else f"{said}. Click on a name to open the case."
-        )
+        how = "Click on a name to open the case." if rows else ""
+        st.caption(f"{said}. {known.progress or how}")
         if rows:
             _table(session, rows)
         elif all_rows or not known.progress:
@@ -195,8 +194,10 @@ def _by_path(session: Session, root: Path) -> None:
         )
         return
     try:
-        Library(root).path(typed)
+        is_film = Library(root).path(typed).is_file()
     except MammoviewError:
+        is_film = False
+    if not is_film:
         st.info("No case has this in its name.")
         return
     st.button(f"Open the path {plain(typed)}", on_click=partial(session.round.choose, typed), key="open path")
