@@ -97,8 +97,10 @@ def _go(session: Session, cases: int, views: int) -> None:
         if further is not None:
             session.round.choose(further.name)
     elif session.films:
-        now = st.session_state.get(view_key(session)) or 0
-        st.session_state[view_key(session)] = (now + views) % len(session.films)
+        # Not from the choice on the page: the browser sends that with each key, as it last saw it.
+        view = (session.film_before(0) + views) % len(session.films)
+        session.look_at(view)
+        st.session_state[view_key(session)] = view
 
 
 def _to_and_fro(session: Session) -> str:
