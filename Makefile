@@ -1,6 +1,7 @@
 # make run     the page with the demo case, on this machine only
 # make test    every test, the page in a real browser among them
 # make retrain a small network from real films, in some ten minutes, against the figure in the README
+# make bench   how fast the engine and the page are on this machine, against their bars
 # make check   layout, faults, types, and which part may know which
 #
 # make run DATA=folder   offers the cases below that folder too
@@ -13,7 +14,7 @@ FOUND = $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 PYTHON ?= $(or $(FOUND),$(error Mammoview needs Python 3.11 to 3.13: install one of them and try again))
 VENV := .venv/bin/python
 
-.PHONY: run test retrain check
+.PHONY: run test retrain bench check
 
 run:
 	@$(PYTHON) tools/install.py
@@ -36,6 +37,11 @@ test:
 retrain:
 	@$(PYTHON) tools/install.py --dev
 	@MAMMOVIEW_RETRAIN=1 $(VENV) -m pytest tests/test_retraining.py
+
+bench:
+	@$(PYTHON) tools/install.py --bench
+	@mkdir -p out
+	@$(VENV) -m mammoview bench --json out/bench-engine.json
 
 check:
 	@$(PYTHON) tools/install.py --dev

@@ -535,15 +535,15 @@ class Settings:
         The one whose saliency is reported (×0.5 did best in the paper, §4.1).
     tissue_threshold, heat_level : float or None
         None takes the operating point of the network's card.
-    batch : int
-        Patches per saliency batch.
+    batch : int or None
+        Patches per saliency batch; None takes what suits the device.
     """
 
     stride: int = 32
     magnification: Magnification = Magnification.HALF
     tissue_threshold: float | None = None
     heat_level: float | None = None
-    batch: int = 16
+    batch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -582,6 +582,8 @@ class Assessment:
     breast : BreastMask
     timings_s : mapping of stage to seconds
     warnings : tuple of str
+    engine : str
+        What ran the networks, and in which precision.
     """
 
     scan: ScanFacts
@@ -596,3 +598,4 @@ class Assessment:
     breast: BreastMask
     timings_s: Mapping[str, float]
     warnings: tuple[str, ...]
+    engine: str = "PyTorch float32"

@@ -43,7 +43,7 @@ def open_chosen(session: Session, root: Path, given: Given) -> str | None:
         case = worklist(root).look().case(name) or Library(root).lone(name)
         return case.films(given)
 
-    session.open((_FOLDER, name, given), films)
+    session.open((_FOLDER, name, given), films, hers=False)
     return where
 
 

@@ -121,9 +121,7 @@ def _table(session: Session, rows: Sequence[Row]) -> None:
             "BI-RADS": st.column_config.TextColumn(
                 help="The worst assessment of earlier readers; 0 (more pictures) stands between 3 and 4."
             ),
-            "assessed": st.column_config.TextColumn(
-                help="Films that you had assessed in this session; their results stay while the case is open."
-            ),
+            "assessed": st.column_config.TextColumn(help="Films that you had assessed in this session."),
             "read": st.column_config.TextColumn(
                 help="Films of which you recorded an impression in this session."
             ),

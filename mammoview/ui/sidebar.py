@@ -38,7 +38,7 @@ def choose_film(session: Session) -> int | None:
         source = st.radio("Case", sources, sources.index(first))
         session.round.root = None
         if source == DEMO:
-            session.open(DEMO, lambda: open_case(_demo()))
+            session.open(DEMO, lambda: open_case(_demo()), hers=False)
             # Where a mass was outlined is not told to one who reads first.
             return _choose_view(session, 0 if session.desk.on else session.first_with_a_mass())
         if root is None or source == UPLOAD:
