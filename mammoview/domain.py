@@ -254,6 +254,13 @@ class Film:
     view: View | None
     read: Callable[[], Mammogram]
 
+    @property
+    def label(self) -> str:
+        """RCC, LMLO …, as films are labelled; the source where neither side nor view is known."""
+        if self.laterality is None and self.view is None:
+            return self.source
+        return f"{self.laterality or '?'}{self.view or '?'}"
+
 
 @dataclass(frozen=True, slots=True)
 class Given:

@@ -6,7 +6,18 @@ from functools import partial
 
 import streamlit as st
 
-from mammoview.ui import curves, log, panels, profile, reading, session, sidebar, takeaway
+from mammoview.ui import (
+    case_to_case,
+    cases,
+    curves,
+    log,
+    panels,
+    profile,
+    reading,
+    session,
+    sidebar,
+    takeaway,
+)
 from mammoview.ui.session import Session
 from mammoview.ui.states import layer_states
 from mammoview.ui.viewer import viewer
@@ -27,10 +38,12 @@ def main() -> None:
         reader = session.of_this_reader()
         with reader.lock:
             film = sidebar.choose_film(reader)
-            if film is None:
-                st.info("Choose a case on the left to begin.")
-            else:
+            if film is not None:
                 show(reader, film)
+            elif reader.round.root is not None:
+                cases.browse(reader)
+            else:
+                st.info("Choose a case on the left to begin.")
 
 
 def show(reader: Session, film: int) -> None:
@@ -41,6 +54,7 @@ def show(reader: Session, film: int) -> None:
         reader.assess_on_opening = False
         reader.assess(film)
     withheld, marking = reading.read(reader, film, mammogram)
+    case_to_case.note(reader, film, mammogram)
     sidebar.assessing(reader, film, withheld)
     assessment, failure = reader.assessment(film), reader.failure(film)
     shown = mammogram
@@ -60,6 +74,7 @@ def show(reader: Session, film: int) -> None:
         withheld=withheld,
         marking=marking,
         profiling=partial(profile.take, place),
+        stepping=case_to_case.stepping(reader, film),
     )
     profile.panel(place, mammogram, assessment)
     if failure is not None:

@@ -30,6 +30,7 @@ from mammoview.results import Results, key_of
 from mammoview.scorecard import agreements
 from mammoview.ui import uploads
 from mammoview.ui.desk import Desk, folder_of_readings
+from mammoview.ui.round import Round
 from mammoview.ui.work import State, Work, line
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class _Case:
     films: tuple[Film, ...]
     number: int
     results: Results
+    before_her: int | None = None
     mammograms: dict[int, Mammogram] = field(default_factory=dict)
     keys: dict[int, str] = field(default_factory=dict)
     assessments: dict[int, Assessment] = field(default_factory=dict)
@@ -82,12 +84,17 @@ class Session:
         while the one before it is still on its way to stopping.
     desk
         What she reads before the networks' findings are shown.
+    round
+        Her way through the cases of the operator's folder.
+    begins_with_demo
+        Whether her address asked for the demo case.
     """
 
     def __init__(self, begin_with_demo: bool = False) -> None:
-        self.assess_on_opening = begin_with_demo
+        self.assess_on_opening = self.begins_with_demo = begin_with_demo
         self.lock = threading.RLock()
         self.desk = Desk(folder_of_readings())
+        self.round = Round()
         self._case: _Case | None = None
         self._numbers = itertools.count(1)
         self._under_way: _UnderWay | None = None
@@ -117,6 +124,7 @@ class Session:
         with self.lock:
             self.close()
             self.desk.clear()
+            self.round = Round()
             self._uploaded = None
             if self._folder is not None:
                 self._folder.cleanup()
@@ -167,6 +175,15 @@ class Session:
             self._uploaded = None
             self._uploaded = key, uploads.store(files, self._own("films"))
         return self._uploaded[1]
+
+    def look_at(self, index: int) -> None:
+        """This film is before her."""
+        self._present().before_her = index
+
+    def film_before(self, first: int) -> int:
+        """The film that she looked at last, or `first` where she comes to the case."""
+        before = self._present().before_her
+        return first if before is None else before
 
     def first_with_a_mass(self) -> int:
         """The first film on which a reader outlined a mass, or the first film."""

@@ -13,8 +13,9 @@ from mammoview.domain import Assessment, Magnification, Mammogram
 from mammoview.ui.viewer.marking import Marking, mark_data, take_mark
 from mammoview.ui.viewer.payload import MeasuredError, film_id, film_payload, layers_payload
 from mammoview.ui.viewer.profiling import Profiled, Profiling, take_line
+from mammoview.ui.viewer.stepping import Stepping, Taken, step_data, steps_asked
 
-__all__ = ["Marking", "MeasuredError", "Profiled", "viewer"]
+__all__ = ["Marking", "MeasuredError", "Profiled", "Stepping", "Taken", "viewer"]
 
 Made = TypeVar("Made")
 _HERE = Path(__file__).parent
@@ -26,13 +27,14 @@ def _text(*names: str) -> str:
 
 # Both carry the same script, which the browser loads once: what the second one is given reaches the
 # first there. So new layers do not send the film again.
-_DRAWING = ("film.js", "layers.js", "contours.js", "tools.js", "loupe.js", "blink.js", "mark.js")
+_DRAWING = ("film.js", "layers.js", "contours.js", "tools.js", "loupe.js", "blink.js", "mark.js", "step.js")
 _COMPARING = ("pairing.js", "agreement.js", "profile.js")
 _SCRIPT = _text(*_DRAWING, *_COMPARING, "reading.js", "place.js", "pane.js", "viewer.js")
 _film = st.components.v2.component(
     "mammoview.viewer", html=_text("viewer.html"), css=_text("viewer.css"), js=_SCRIPT
 )
 _layers = st.components.v2.component("mammoview.viewer.layers", js=_SCRIPT)
+_step = st.components.v2.component("mammoview.viewer.step", js=_text("step_channel.js"))
 _mark = st.components.v2.component("mammoview.viewer.mark", js=_text("mark_channel.js"))
 _profile = st.components.v2.component("mammoview.viewer.profile", js=_text("profile_channel.js"))
 
@@ -48,6 +50,7 @@ def viewer(
     withheld: bool = False,
     marking: Marking | None = None,
     profiling: Profiling | None = None,
+    stepping: Stepping | None = None,
 ) -> None:
     """Show a film with the evidence over it; every reading control works in the browser alone.
 
@@ -72,6 +75,8 @@ def viewer(
         Lets the reader mark a pixel; None takes the tool and the marks away.
     profiling : callable or None
         Told of the line of which she wants a profile; with None, nothing is told.
+    stepping : Stepping or None
+        Lets the keys go to the next view or case; without it they do nothing.
     """
     film = _kept(f"{key}.film", (mammogram,), lambda: film_payload(mammogram, key))
     layers = _kept(
@@ -87,6 +92,9 @@ def viewer(
             name = f"{key}.profile"
             took_line = partial(_lined, name, film_of, mammogram.pixels.shape, profiling)
             _profile(key=name, data={"viewer": key, "film": film_of}, on_line_change=took_line)
+        if stepping is not None:
+            name = f"{key}.step"
+            _step(key=name, data=step_data(key, stepping), on_step_change=partial(_stepped, name, stepping))
         if marking is not None:
             name = f"{key}.mark"
             took = partial(_marked, name, film_of, mammogram.pixels.shape, marking)
@@ -99,6 +107,12 @@ def _marked(name: str, film: str, shape: tuple[int, int], marking: Marking) -> N
 
 def _lined(name: str, film: str, shape: tuple[int, int], profiling: Profiling) -> None:
     take_line(st.session_state[name].get("line"), film, shape, profiling)
+
+
+def _stepped(name: str, stepping: Stepping) -> None:
+    cases, views, taken = steps_asked(st.session_state[name].get("step"), stepping.taken())
+    if cases or views:
+        stepping.go(cases, views, taken)
 
 
 def _kept(slot: str, made_from: tuple[object, ...], make: Callable[[], Made]) -> Made:

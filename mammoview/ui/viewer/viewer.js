@@ -33,6 +33,7 @@ class Viewer {
     this.marker = new Marker(this);
     this.agreement = new AgreementCard(this);
     this.profiler = new Profiler(this);
+    this.stepper = new Stepper(this);
     const hook = { scanToPage: (row, column) => this.scanToPage(row, column), state: () => this.state() };
     Object.defineProperty(root, "mammoview", { value: Object.freeze(hook), configurable: true });
   }
@@ -537,10 +538,11 @@ class Viewer {
     if (this.holdingLoupe) this.holdLoupe(false);
   }
 
-  actionOf({ key, code, shiftKey }) {
+  actionOf({ key, code, shiftKey, repeat }) {
     const digit = /^Digit([1-7])$/.exec(code)?.[1];
     if (digit) return () => (shiftKey ? this.solo(LAYERS[digit - 1]) : this.toggle(LAYERS[digit - 1]));
     const letter = key.toLowerCase();
+    if (letter in STEP_KEYS) return () => this.stepper.press({ letter, shiftKey, repeat });
     if (letter in MAGNIFICATION_KEYS) return () => this.setMagnification(MAGNIFICATION_KEYS[letter]);
     const { chosen, opacity, magnificationBefore, marks } = this.choices;
     const step = shiftKey ? 1 / this.ratio : KEY_PAN;
@@ -593,6 +595,7 @@ function mountFilm(place, header, arrays, root) {
     place.viewer = new Viewer(root, place.choices);
     place.viewer.marker.follow(header.viewer);
     place.viewer.profiler.follow(header.viewer);
+    place.viewer.stepper.follow(header.viewer);
   }
   const { viewer } = place;
   viewer.setFilm(header, arrays);
