@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from mammoview.ui import curves, log, panels, reading, session, sidebar, takeaway
+from mammoview.ui import curves, hanging, log, panels, reading, session, sidebar, takeaway
 from mammoview.ui.session import Session
 from mammoview.ui.states import layer_states
 from mammoview.ui.viewer import viewer
@@ -46,16 +46,16 @@ def show(reader: Session, film: int) -> None:
         shown, assessment = reading.bare(mammogram), None
     errors = None if assessment is None else panels.magnification_errors(assessment.cards)
     doubts = panels.doubts(shown, assessment)
-    state = "running" if reader.running(film) else "not run" if failure is None else "failed"
     viewer(
         mammogram,
         assessment,
         key="viewer",
         magnification_errors=errors,
-        state=state,
+        state=reader.state(film),
         warnings=doubts,
         withheld=withheld,
         marking=marking,
+        hanging=hanging.of_case(reader, film),
     )
     if failure is not None:
         st.error(panels.plain(failure))

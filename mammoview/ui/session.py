@@ -66,12 +66,15 @@ class Session:
         while the one before it is still on its way to stopping.
     desk
         What she reads before the networks' findings are shown.
+    hung_over
+        The film over which she hung the views of the case; None while one film is shown.
     """
 
     def __init__(self, begin_with_demo: bool = False) -> None:
         self.assess_on_opening = begin_with_demo
         self.lock = threading.RLock()
         self.desk = Desk(folder_of_readings())
+        self.hung_over: int | None = None
         self._case: _Case | None = None
         self._numbers = itertools.count(1)
         self._under_way: _UnderWay | None = None
@@ -138,6 +141,7 @@ class Session:
             work.cancel()
         self._under_way = None
         self._case = None
+        self.hung_over = None
 
     def uploaded(self, key: Hashable, files: Sequence[uploads.Upload]) -> tuple[Path, ...]:
         """The reader's files in a folder of her own, stored once for each `key`."""
@@ -187,6 +191,12 @@ class Session:
 
     def running(self, index: int) -> bool:
         return self.work is not None and self.assessed_film == index
+
+    def state(self, index: int) -> str:
+        """Why there is no assessment of this film: "not run", "running" or "failed"."""
+        if self.running(index):
+            return "running"
+        return "not run" if self.failure(index) is None else "failed"
 
     def assess(self, index: int) -> None:
         """Add the film to the line of assessments; nothing happens while another is under way."""

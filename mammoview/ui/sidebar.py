@@ -19,7 +19,7 @@ from mammoview.ui.panels import plain, told
 from mammoview.ui.session import Session
 from mammoview.ui.work import State, line
 
-__all__ = ["assessing", "choose_film"]
+__all__ = ["assessing", "choose_film", "choose_view"]
 
 DEMO, ARCHIVE, UPLOAD = "Demo case", "Case from this machine's folder", "Upload"
 POLL_S = 0.5
@@ -150,15 +150,24 @@ def _choose_view(session: Session, first: int) -> int | None:
     labels = [_label(film) for film in films]
     if len(set(labels)) < len(labels):
         labels = [f"{label} {film.source}" for label, film in zip(labels, films, strict=True)]
+    st.session_state.setdefault(_view_key(session), first)
     return st.segmented_control(
         "View",
         range(len(films)),
-        default=first,
         required=True,
         format_func=lambda index: plain(labels[index]),
         width="stretch",
-        key=f"view of case {session.case_number}",
+        key=_view_key(session),
     )
+
+
+def choose_view(session: Session, index: int) -> None:
+    """Show this film of the case from the next run of the page on."""
+    st.session_state[_view_key(session)] = index
+
+
+def _view_key(session: Session) -> str:
+    return f"view of case {session.case_number}"
 
 
 def _label(film: Film) -> str:
