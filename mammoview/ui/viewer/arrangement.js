@@ -113,16 +113,7 @@ class Arrangement {
     four.setAttribute("aria-pressed", String(this.isHung));
     four.hidden = !this.hanging;
     this.viewer.find(".arc").hidden = !this.isHung;
-    setText(this.viewer.find(".arranged"), this.inWords());
+    this.group?.write();
     for (const tool of this.viewer.findAll('[data-tool="rectangle"], [data-tool="ellipse"]')) tool.disabled = this.isHung;
-  }
-
-  inWords() {
-    if (!this.isHung) return "";
-    const { panes, arc } = this.group;
-    const words = [];
-    if (this.viewer.choices.tool === "arc" || arc.from) words.push(arc.inWords(), "Nipple as estimated from the outline; drag to correct");
-    if (panes.some(({ film }) => film?.header.reduction > 1)) words.push("Each pixel here is the mean of 2 × 2; Enter or a double click opens the film itself");
-    return words.join(". ");
   }
 }

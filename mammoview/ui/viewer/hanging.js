@@ -114,6 +114,8 @@ class Hanging extends Several {
     const together = choicesOf(viewer.single.choices, own);
     this.box.style.setProperty("--columns", Math.max(...header.places.map(({ column }) => column)) + 1);
     for (const place of header.places) this.hang(place, together);
+    this.words = Object.assign(document.createElement("p"), { className: "arranged" });
+    this.box.append(this.words);
     this.first = this.panes.find(({ index }) => index === header.current) ?? this.panes[0];
   }
 
@@ -232,6 +234,14 @@ class Hanging extends Several {
 
   redrawMarks() {
     this.panes.forEach((pane) => pane.redraw("marks"));
+  }
+
+  write() {
+    const { arc, panes } = this;
+    const words = [];
+    if (arc.from || panes.some(({ choices }) => choices.tool === "arc")) words.push(arc.inWords(), "nipple as estimated from the outline; drag to correct");
+    if (panes.some(({ film }) => film?.header.reduction > 1)) words.push("at half size, means of 2 × 2 pixels: Enter or a double click opens the film itself");
+    setText(this.words, words.join(" · "));
   }
 
   open(pane) {

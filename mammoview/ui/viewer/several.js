@@ -101,6 +101,9 @@ class Several {
     return stage;
   }
 
+  /** What is said of all panes together. */
+  write() {}
+
   dispose() {
     this.panes.forEach((pane) => pane.dispose());
     this.panes = [];
