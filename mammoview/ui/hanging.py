@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from mammoview.errors import MammoviewError
 from mammoview.ui import reading, sidebar
-from mammoview.ui.panels import plain
 from mammoview.ui.session import Session
 from mammoview.ui.viewer import Hanging, Hung, Place, hang
 
@@ -42,7 +41,7 @@ def _filled(reader: Session, place: Place, films: dict[int, Hung]) -> Place:
     try:
         mammogram = reader.mammogram(number)
     except MammoviewError as error:
-        return replace(place, film=None, words=plain(str(error)))
+        return replace(place, film=None, words=str(error))
     withheld = reading.seen(reader, number, mammogram)
     assessment = None if withheld else reader.assessment(number)
     films[number] = Hung(mammogram, assessment, reader.state(number), withheld)
