@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, signal
 
 from mammoview.geometry import Frame
 
 __all__ = ["estimate_nipple"]
 
 SMOOTH = 2.0  # cells; a bump of the outline is no nipple
+AT_THE_EDGE = 19  # cells, 15 mm from the film's upper or lower edge: an arm or a belly that leaves the film
 SAME = 0.5  # cells; the tip of a round breast is the middle of what reaches as far
 
 
@@ -18,6 +19,8 @@ def estimate_nipple(
     breast: NDArray[np.bool_], frame: Frame, chest_wall_left: bool
 ) -> tuple[float, float] | None:
     """The point of the breast's edge furthest from the film edge at the chest wall, straight across.
+
+    What reaches furthest where the breast leaves the film above or below is an arm or a belly, and not taken.
 
     Parameters
     ----------
@@ -37,7 +40,9 @@ def estimate_nipple(
     turned = breast if chest_wall_left else breast[:, ::-1]
     reach = np.where(turned.any(axis=1), turned.shape[1] - turned[:, ::-1].argmax(axis=1), 0).astype(float)
     smooth = ndimage.gaussian_filter1d(reach, SMOOTH)
-    furthest = int(smooth.argmax())
+    tips, _ = signal.find_peaks(smooth, prominence=1)
+    tips = tips[(tips >= AT_THE_EDGE) & (tips < len(smooth) - AT_THE_EDGE)]
+    furthest = int(tips[smooth[tips].argmax()]) if tips.size else int(smooth.argmax())
     level, _ = ndimage.label(smooth >= smooth[furthest] - SAME)
     rows = np.flatnonzero(level == level[furthest])
     row = (rows[0] + rows[-1]) / 2

@@ -42,5 +42,14 @@ def test_a_nipple_that_stands_out_is_found_and_a_speck_is_not_taken_for_one() ->
     assert found[0] == pytest.approx(70, abs=2)
 
 
+def test_an_arm_that_reaches_further_is_not_taken_for_the_breast() -> None:
+    mask = breast(90, 60)
+    rows, columns = np.indices(mask.shape)
+    mask |= columns < 75 - 1.5 * rows
+    found = estimate_nipple(mask, Frame(COLUMNS), True)
+    assert found is not None
+    assert found[0] == pytest.approx(90, abs=2)
+
+
 def test_without_a_breast_there_is_none() -> None:
     assert estimate_nipple(np.zeros((20, 20), bool), Frame(20), True) is None

@@ -33,7 +33,7 @@ from mammoview.domain import Magnification
 
 sys.path.insert(0, str(PAGES))
 
-import hanging_page as cases  # noqa: E402
+import hanging_page as cases
 
 __all__ = ["viewer"]  # the fixture
 
