@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from mammoview.domain import Film, Laterality, Magnification, Mammogram, View
 from mammoview.errors import UnreadableScan
@@ -158,3 +159,33 @@ def test_a_case_of_one_film_has_nothing_to_hang() -> None:
     alone = Session()
     alone.open("one", lambda: (Film("first", R, CC, lambda: film()),))
     assert hanging.of_case(alone, 0) is None
+
+
+def page() -> None:
+    import streamlit as st
+
+    from mammoview.ui.viewer import Hanging, Hung, hang, viewer
+    from tests.ui.test_viewer_payload import film
+
+    on = st.toggle("Hang")
+    if "films" not in st.session_state:
+        st.session_state.films = [film(), film(source="other")]
+    films = st.session_state.films
+    hung = {number: Hung(each, None, "not run", False) for number, each in enumerate(films)} if on else {}
+    places = hang([(each.laterality, each.view) for each in films])
+    shown = Hanging(places, 0, hung, on, lambda _: None, lambda _: None)
+    viewer(films[0], None, key="v", magnification_errors=None, hanging=shown)
+
+
+def test_what_was_sent_of_films_that_hung_is_not_kept_once_they_do_not() -> None:
+    shown = AppTest.from_function(page, default_timeout=60).run()
+
+    def packed() -> set[str]:
+        return {str(key) for key in shown.session_state.filtered_state if ".hung." in str(key)}
+
+    assert packed() == set()
+    shown.toggle[0].set_value(True).run()
+    assert not shown.exception
+    assert packed() == {f"_packed.v.hung.{n}.{what}" for n in (0, 1) for what in ("film", "layers")}
+    shown.toggle[0].set_value(False).run()
+    assert packed() == set()
