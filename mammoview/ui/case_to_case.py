@@ -15,7 +15,7 @@ from mammoview.ui.session import Session
 from mammoview.ui.viewer import Stepping, Taken
 from mammoview.ui.worklist import worklist
 
-__all__ = ["note", "open_chosen", "stepping", "view_key"]
+__all__ = ["note", "open_chosen", "show_view", "stepping", "view_key"]
 
 _FOLDER = "a case of the folder"
 
@@ -78,6 +78,12 @@ def view_key(session: Session) -> str:
     return f"view of case {session.case_number}"
 
 
+def show_view(session: Session, view: int) -> None:
+    """Have this film of the case shown from the next run of the page on."""
+    session.look_at(view)
+    st.session_state[view_key(session)] = view
+
+
 def _list(session: Session) -> tuple[list[Row], Row | None]:
     """The cases that she looks for, and the open one; neither while she has another source."""
     here = session.round
@@ -98,9 +104,7 @@ def _go(session: Session, cases: int, views: int) -> None:
             session.round.choose(further.name)
     elif session.films:
         # Not from the choice on the page: the browser sends that with each key, as it last saw it.
-        view = (session.film_before(0) + views) % len(session.films)
-        session.look_at(view)
-        st.session_state[view_key(session)] = view
+        show_view(session, (session.film_before(0) + views) % len(session.films))
 
 
 def _to_and_fro(session: Session) -> str:

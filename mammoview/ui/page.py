@@ -10,6 +10,7 @@ from mammoview.ui import (
     case_to_case,
     cases,
     curves,
+    hanging,
     log,
     panels,
     profile,
@@ -62,19 +63,19 @@ def show(reader: Session, film: int) -> None:
         shown, assessment = reading.bare(mammogram), None
     errors = None if assessment is None else panels.magnification_errors(assessment.cards)
     doubts = panels.doubts(shown, assessment)
-    state = "running" if reader.running(film) else "not run" if failure is None else "failed"
     place = (reader.case_number, film)
     viewer(
         mammogram,
         assessment,
         key="viewer",
         magnification_errors=errors,
-        state=state,
+        state=reader.state(film),
         warnings=doubts,
         withheld=withheld,
         marking=marking,
         profiling=partial(profile.take, place),
         stepping=case_to_case.stepping(reader, film),
+        hanging=hanging.of_case(reader, film),
     )
     profile.panel(place, mammogram, assessment)
     if failure is not None:

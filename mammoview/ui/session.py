@@ -88,6 +88,8 @@ class Session:
         Her way through the cases of the operator's folder.
     begins_with_demo
         Whether her address asked for the demo case.
+    hung_over
+        The film over which she hung the views of the case; None while one film is shown.
     """
 
     def __init__(self, begin_with_demo: bool = False) -> None:
@@ -95,6 +97,7 @@ class Session:
         self.lock = threading.RLock()
         self.desk = Desk(folder_of_readings())
         self.round = Round()
+        self.hung_over: int | None = None
         self._case: _Case | None = None
         self._numbers = itertools.count(1)
         self._under_way: _UnderWay | None = None
@@ -168,6 +171,7 @@ class Session:
             work.cancel()
         self._under_way = None
         self._case = None
+        self.hung_over = None
 
     def uploaded(self, key: Hashable, files: Sequence[uploads.Upload]) -> tuple[Path, ...]:
         """The reader's files in a folder of her own, stored once for each `key`."""
@@ -232,6 +236,12 @@ class Session:
 
     def running(self, index: int) -> bool:
         return self.work is not None and self.assessed_film == index
+
+    def state(self, index: int) -> str:
+        """Why there is no assessment of this film: "not run", "running" or "failed"."""
+        if self.running(index):
+            return "running"
+        return "not run" if self.failure(index) is None else "failed"
 
     def assess(self, index: int) -> None:
         """Add the film to the line of assessments; nothing happens while another is under way.

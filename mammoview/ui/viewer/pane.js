@@ -47,6 +47,12 @@ class Pane extends Place {
     return this.viewer.peeking;
   }
 
+  /** While it is not seen it keeps no pictures. */
+  rest() {
+    for (const { canvas } of Object.values(this.contexts)) [canvas.width, canvas.height] = [0, 0];
+    Object.assign(this, { sampled: null, pictures: {}, painted: {}, cursor: null, drag: null });
+  }
+
   // ---- what is shown --------------------------------------------------------------------------
 
   setFilm(header, arrays) {
@@ -85,7 +91,7 @@ class Pane extends Place {
   }
 
   get isReady() {
-    return Boolean(this.film && this.choices.view);
+    return Boolean(this.film && this.choices.view && this.ratio);
   }
 
   draw() {
@@ -101,10 +107,16 @@ class Pane extends Place {
   drawFilm(stale) {
     const { window: values, inverted } = this.choices;
     if (stale.has("film") || stale.has("view")) {
-      this.sampled = resampled(this.film.pyramid, this.view, this.size.width, this.size.height);
+      this.sampled = this.sample(this.view, this.size.width, this.size.height);
     } else if (!stale.has("greys")) return;
     if (stale.has("greys") || !this.greys) this.greys = greysOf(values, inverted, this.film.header.air);
     paintFilm(this.contexts.film, this.sampled, this.greys);
+  }
+
+  /** Views count the scan's own pixels, of which a film may have come as means of `reduction` × `reduction`. */
+  sample(view, width, height) {
+    const { pyramid, header } = this.film;
+    return resampled(pyramid, { ...view, zoom: view.zoom * header.reduction }, width, height);
   }
 
   drawLayer(name, moved) {
@@ -150,7 +162,7 @@ class Pane extends Place {
     const place = this.cursor ?? { across: size.width / 2, down: size.height / 2 };
     const radius = placeLoupe(loupe.canvas, place, this.ratio);
     const view = loupeView(this.view, place, radius);
-    paintFilm(loupe, resampled(this.film.pyramid, view, 2 * radius, 2 * radius), this.greys);
+    paintFilm(loupe, this.sample(view, 2 * radius, 2 * radius), this.greys);
     for (const name of LAYERS.filter((each) => this.isVisible(each))) {
       loupe.globalAlpha = this.opacity(name);
       this.paintLayer(loupe, view, name);
@@ -187,7 +199,7 @@ class Pane extends Place {
   }
 
   onWheel(event) {
-    if (!this.film || event.target.closest(".help")) return;
+    if (!this.isReady) return;
     event.preventDefault();
     const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1;
     const { across, down } = this.under(event);
@@ -195,7 +207,7 @@ class Pane extends Place {
   }
 
   onPress(event) {
-    if (!this.film || event.target.closest(".help")) return;
+    if (!this.isReady) return;
     this.stage.setPointerCapture(event.pointerId);
     const { tool } = this.choices;
     const windowing = event.button === 2 || event.shiftKey || (event.button === 0 && tool === "window");
@@ -206,7 +218,7 @@ class Pane extends Place {
   }
 
   onMove(event) {
-    if (!this.film) return;
+    if (!this.isReady) return;
     this.cursor = this.under(event);
     const { drag } = this;
     if (drag?.measuring) {

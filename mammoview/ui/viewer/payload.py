@@ -34,15 +34,17 @@ from mammoview.domain import (
     Weighting,
 )
 from mammoview.geometry import Frame
+from mammoview.nipple import estimate_nipple
 from mammoview.overlays import SALIENT_PERCENTILE, saliency_scale
 from mammoview.paper_frame import SIDE, paper_frame
 from mammoview.prepare import breast_core, find_breast, is_mirrored
 from mammoview.scorecard import Comparison, comparisons
 
-__all__ = ["MeasuredError", "film_id", "film_payload", "layers_payload"]
+__all__ = ["MeasuredError", "film_id", "film_payload", "halved", "layers_payload"]
 
 WITHHELD = "hidden until revealed"
 _NAME = b"MAMMOVU1"
+_LARGE = 2048  # rows or columns; a smaller film hangs at its own size
 _TILE = 32  # pixels along a square of saliency
 _PERCENTILES = (0.5, 10, 60, 99.7, 99.95)  # of the breast
 
@@ -86,17 +88,25 @@ class _Arrays:
         return b"".join([_NAME, struct.pack("<II", len(text), 0), text, *self.parts])
 
 
-def film_payload(mammogram: Mammogram, key: str) -> bytes:
-    """The film and what is written around it; `key` names the viewer it is for."""
+def film_payload(mammogram: Mammogram, key: str, hung: int | None = None) -> bytes:
+    """The film and what is written around it; `key` names the viewer it is for.
+
+    `hung` is the film's number in its case where it hangs beside the others; a large one is then sent at
+    half its size. Rows, columns and all places are the scan's own all the same.
+    """
     arrays = _Arrays()
     rows, columns = mammogram.pixels.shape
     look = _look(mammogram)
+    reduction = 2 if hung is not None and max(rows, columns) > _LARGE else 1
+    pixels = halved(mammogram.pixels) if reduction == 2 else mammogram.pixels
     return arrays.payload(
         {
             "kind": "film",
             "viewer": key,
             "film": film_id(mammogram),
-            "pixels": arrays.add(mammogram.pixels),
+            "hung": hung,
+            "pixels": arrays.add(pixels),
+            "reduction": reduction,
             "rows": rows,
             "columns": columns,
             "source": mammogram.source,
@@ -114,6 +124,8 @@ def film_payload(mammogram: Mammogram, key: str) -> bytes:
                 "found": look.found,
             },
             "paper_frame": _paper_frame(mammogram, look) if look.found else None,
+            "chest_wall_left": look.chest_wall_left,
+            "nipple": look.nipple,
             **_orientation(mammogram, look.chest_wall_left),
         }
     )
@@ -127,6 +139,7 @@ def layers_payload(
     state: str = "not run",
     warnings: Sequence[str] = (),
     withheld: bool = False,
+    hung: int | None = None,
 ) -> bytes:
     """Everything that lies over the film; without an assessment only what a reader drew, and why.
 
@@ -141,6 +154,7 @@ def layers_payload(
     header = {
         "kind": "layers",
         "viewer": key,
+        "hung": hung,
         "film": film_id(mammogram),
         "errors": {magnification.key: asdict(error) for magnification, error in errors.items()},
         "warnings": list(warnings),
@@ -154,6 +168,15 @@ def layers_payload(
     if assessment is not None:
         header |= _evidence(assessment, arrays)
     return arrays.payload(header)
+
+
+def halved(pixels: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Means of 2 × 2, (ceil(H / 2), ceil(W / 2)); an odd last row or column counts twice."""
+    whole = np.pad(pixels, [(0, n % 2) for n in pixels.shape], mode="edge")
+    total = np.full((whole.shape[0] // 2, whole.shape[1] // 2), 2, np.uint32)
+    for row, column in np.ndindex(2, 2):
+        total += whole[row::2, column::2]
+    return (total >> 2).astype(np.uint16)
 
 
 def _spacing_source(mammogram: Mammogram) -> str:
@@ -175,7 +198,7 @@ class _Look:
     """What the first look at a film needs: values up to `air` are air, black and white of each preset.
 
     `breast` (I, J) is the breast on a coarse copy of the film, which `frame` lays on the scan; the whole
-    film where none was `found`.
+    film where none was `found`. `nipple` is estimated from its outline, (row, column) on the scan.
     """
 
     air: int
@@ -184,6 +207,7 @@ class _Look:
     breast: NDArray[np.bool_]
     frame: Frame
     found: bool
+    nipple: tuple[float, float] | None
 
 
 def _look(mammogram: Mammogram) -> _Look:
@@ -205,9 +229,9 @@ def _look(mammogram: Mammogram) -> _Look:
         for name, (dark, bright) in edges.items()
     }
     found = not search.mask.all() and whole[0] < whole[1]
-    return _Look(
-        int((air + skin) / 2), windows, _chest_wall_left(search.mask), search.mask, search.frame, found
-    )
+    left = _chest_wall_left(search.mask)
+    nipple = estimate_nipple(search.mask, search.frame, left) if found and left is not None else None
+    return _Look(int((air + skin) / 2), windows, left, search.mask, search.frame, found, nipple)
 
 
 def _paper_frame(mammogram: Mammogram, look: _Look) -> dict[str, Any]:

@@ -30,6 +30,7 @@ function firstChoices() {
     tool: null, // what a drag does: null moves the film; "window", or one of TOOLS
     marks: [], // what was measured on this film
     loupe: false, // lies on the film without its key being held
+    nipples: {}, // where the reader put it: {x, y} on the scan, by film
     film: null,
     finding: null, // the one that was gone to last
     compared: null, // {outline, finding}: the pair whose numbers are told
@@ -226,13 +227,19 @@ class Reading {
   valuesInWords() {
     const { pixel } = this;
     if (!pixel) return "";
-    const film = this.film.pyramid[0];
-    const words = [`Value ${film.values[pixel.row * film.columns + pixel.column]}`];
+    const words = [this.greyInWords(pixel)];
     for (const name of VALUED.filter((each) => this.isLaidOver(each))) {
       const value = cellUnder(this.layer(name), this.cursor.x, this.cursor.y);
       if (value !== null) words.push(`${NAMES[name].toLowerCase()} ${this.valueInWords(name, value)}`);
     }
     return words.join(" · ");
+  }
+
+  greyInWords({ row, column }) {
+    const [{ values, columns }] = this.film.pyramid;
+    const { reduction } = this.film.header;
+    const value = values[Math.floor(row / reduction) * columns + Math.floor(column / reduction)];
+    return reduction === 1 ? `Value ${value}` : `Value ${value}, mean of ${reduction} × ${reduction}`;
   }
 
   valueInWords(name, value) {

@@ -34,7 +34,11 @@ class Viewer {
     this.agreement = new AgreementCard(this);
     this.profiler = new Profiler(this);
     this.stepper = new Stepper(this);
-    const hook = { scanToPage: (row, column) => this.scanToPage(row, column), state: () => this.state() };
+    this.arrangement = new Arrangement(this);
+    const hook = {
+      scanToPage: (row, column, name) => (this.panes.find((pane) => pane.name === name) ?? this.pane).scanToPage(row, column),
+      state: () => this.state(),
+    };
     Object.defineProperty(root, "mammoview", { value: Object.freeze(hook), configurable: true });
   }
 
@@ -50,7 +54,7 @@ class Viewer {
     cancelAnimationFrame(this.frame);
     this.blink.dispose();
     this.listening.abort();
-    this.panes.forEach((pane) => pane.dispose());
+    [this.single, ...this.panes].forEach((pane) => pane.dispose());
   }
 
   // ---- of the pane that has the focus ---------------------------------------------------------
@@ -96,31 +100,41 @@ class Viewer {
   setFilm(header, arrays) {
     const { single } = this;
     single.setFilm(header, arrays);
-    if (this.choices.film !== header.film) {
+    if (single.choices.film !== header.film) {
       // Grey first: another film is seen without its layers, whatever was shown over the last one.
       const unseen = { shown: new Set(), putAside: null, finding: null, compared: null, marks: [] };
       this.blink.stop();
       this.profiler.forget();
-      Object.assign(this.choices, { film: header.film, view: null, window: null, level: {}, ...unseen });
+      Object.assign(single.choices, { film: header.film, view: null, window: null, level: {}, ...unseen });
     }
-    if (!this.choices.window) this.choose("breast");
-    this.label(header);
-    setText(this.find(".spacing"), single.spacingInWords());
+    if (!single.choices.window) single.choose("breast");
     single.resize();
-    this.redraw("film", "greys", "layers");
+    this.arrangement.fill();
   }
 
   setLayers(header, arrays) {
     this.single.setLayers(header, arrays);
-    if (header.withheld) Object.assign(this.choices, { shown: new Set(), putAside: null });
-    for (const button of this.findAll(".toggle, .hide")) button.disabled = header.withheld;
-    if (this.choices.finding >= (header.findings?.length ?? 0)) this.choices.finding = null;
+    const { choices } = this.single;
+    if (header.withheld) Object.assign(choices, { shown: new Set(), putAside: null });
+    if (choices.finding >= (header.findings?.length ?? 0)) choices.finding = null;
     for (const row of this.findAll("[data-magnification]")) this.labelError(row, header.errors);
     this.labelDoubts(header.warnings);
     const trained = this.find(".trained");
     trained.hidden = !header.trained_on?.length;
     setText(trained, `Networks trained on ${header.trained_on?.join("; ")}`);
-    this.redraw("layers");
+    this.arrangement.fill();
+  }
+
+  /** The panel, the footer and the keys are about this pane from now on. */
+  focusOn(pane) {
+    if (!this.panes.includes(pane)) return;
+    this.pane = pane;
+    for (const each of this.panes) each.stage.classList.toggle("focused", this.panes.length > 1 && each === pane);
+    if (pane.film) {
+      this.label(pane.film.header);
+      setText(this.find(".spacing"), pane.spacingInWords());
+    }
+    this.redraw("layers", "marks");
   }
 
   labelError(row, errors) {
@@ -143,10 +157,15 @@ class Viewer {
     this.find(".mirrored").hidden = !header.mirrored;
   }
 
+  /** Of every film on the screen. */
+  get isWithheld() {
+    return this.panes.every((pane) => pane.evidence?.withheld);
+  }
+
   // ---- choices --------------------------------------------------------------------------------
 
   toggle(name) {
-    if (this.evidence?.withheld) return this.speak(this.pane.findingsInWords());
+    if (this.isWithheld) return this.speak(this.pane.findingsInWords());
     const { shown, putAside } = this.choices;
     if (putAside) this.choices.putAside = null;
     if (!shown.delete(name)) shown.add(name);
@@ -156,14 +175,14 @@ class Viewer {
   }
 
   solo(name) {
-    if (this.evidence?.withheld) return this.speak(this.pane.findingsInWords());
+    if (this.isWithheld) return this.speak(this.pane.findingsInWords());
     Object.assign(this.choices, { shown: new Set([name]), putAside: null, chosen: name });
     this.speak(`${NAMES[name]} alone: ${this.pane.stateInWords(name)}`);
     this.redraw("layers");
   }
 
   hideAll() {
-    if (this.evidence?.withheld) return this.speak(this.pane.findingsInWords());
+    if (this.isWithheld) return this.speak(this.pane.findingsInWords());
     const { shown, putAside } = this.choices;
     Object.assign(this.choices, putAside ? { shown: putAside, putAside: null } : { shown: new Set(), putAside: shown });
     this.speak(putAside ? "Layers back" : "All layers hidden");
@@ -230,6 +249,8 @@ class Viewer {
   }
 
   setMagnification(key) {
+    const pane = this.arrangement.paneOf(key);
+    if (pane) return pane.stage.focus({ preventScroll: true });
     const before = this.pane.chosenMagnification;
     if (this.blink.what === "magnifications") this.blink.stop();
     if (key === before) return;
@@ -241,7 +262,8 @@ class Viewer {
   toggleBlink(what) {
     const stopped = this.blink.what === what;
     if (stopped) this.blink.stop();
-    const refusal = stopped ? null : this.pane.noBlink(what);
+    const besideEachOther = what === "magnifications" && this.arrangement.isThree ? "The magnifications stand side by side" : null;
+    const refusal = stopped ? null : (besideEachOther ?? this.pane.noBlink(what));
     if (!stopped && !refusal) this.blink.start(what);
     this.speak(refusal ?? this.pane.blinkInWords() ?? "Blinking stopped");
     setText(this.find(".still"), refusal ?? "");
@@ -254,9 +276,7 @@ class Viewer {
   }
 
   choose(preset) {
-    const [low, high] = this.film.header.windows[preset];
-    this.choices.window = { preset, low, high };
-    this.redraw("greys");
+    this.panes.filter((pane) => pane.film).forEach((pane) => pane.choose(preset));
   }
 
   invert() {
@@ -276,13 +296,14 @@ class Viewer {
 
   draw() {
     this.frame = 0;
-    if (!this.pane.isReady) return;
     const began = performance.now();
     const { stale } = this.pane;
     this.panes.filter((pane) => pane.isReady).forEach((pane) => pane.draw());
+    this.arrangement.draw();
+    if (!this.pane.isReady) return;
     if (stale.has("film") || stale.has("marks")) this.drawMeasurements();
     if (stale.has("layers")) this.drawPanel();
-    this.marker.draw();
+    if (!this.arrangement.group) this.marker.draw();
     this.write();
     this.drawn = { frames: this.drawn.frames + 1, milliseconds: performance.now() - began };
   }
@@ -291,7 +312,8 @@ class Viewer {
     for (const button of this.findAll("[data-tool]")) {
       button.setAttribute("aria-pressed", String(button.dataset.tool === this.choices.tool));
     }
-    this.stage.classList.toggle("measuring", this.choices.tool in TOOLS);
+    const isAiming = this.choices.tool in TOOLS || this.choices.tool === "arc";
+    for (const pane of this.panes) pane.stage.classList.toggle("measuring", isAiming);
     if (!this.marks.drawing) this.listMarks(this.marks.all(...this.pane.measured));
     this.profiler.draw();
   }
@@ -320,6 +342,7 @@ class Viewer {
     for (const button of this.findAll("[data-blink]")) {
       button.setAttribute("aria-pressed", String(button.dataset.blink === this.blink.what));
     }
+    for (const button of this.findAll(".toggle, .hide")) button.disabled = Boolean(this.isWithheld);
     this.find(".hide").setAttribute("aria-pressed", String(this.choices.putAside !== null));
     this.find(".weighting").value = this.choices.weighting;
     setText(this.find(".meaning"), this.pane.saliencyMeaning());
@@ -379,8 +402,9 @@ class Viewer {
     const larger = this.pane.isLoupeOn ? ` · loupe ${percent(view.zoom * LOUPE_TIMES)}` : "";
     setText(this.find("footer .zoom"), `Zoom ${percent(view.zoom)}${larger}`);
     this.find(".magnifier").setAttribute("aria-pressed", String(this.choices.loupe));
-    setText(this.find("footer .cursor"), this.pane.cursorInWords());
-    setText(this.find(".under"), this.pane.valuesInWords());
+    const pointed = this.panes.find((pane) => pane.isPointed) ?? this.pane;
+    setText(this.find("footer .cursor"), pointed.cursorInWords());
+    setText(this.find(".under"), pointed.valuesInWords());
     this.find(".greys select").value = values.preset;
     this.find(".invert").setAttribute("aria-pressed", String(inverted));
   }
@@ -405,9 +429,10 @@ class Viewer {
       weighting: this.choices.weighting,
       tool: this.choices.tool,
       compared: this.choices.compared,
-      marks: this.marks.all(...this.pane.measured),
-      ...this.view,
-      fitted: Boolean(this.choices.view.fitted),
+      marks: this.film ? this.marks.all(...this.pane.measured) : [],
+      ...(this.pane.isReady && this.view),
+      fitted: Boolean(this.choices.view?.fitted),
+      panes: this.panes.flatMap((pane) => (pane.name && pane.isReady ? [pane.state()] : [])),
       idle: !this.frame,
       drawn: { ...this.drawn },
     };
@@ -458,6 +483,8 @@ class Viewer {
 
   /** Chosen again, a tool is put away and a drag moves the film as before. */
   setTool(tool) {
+    if (this.arrangement.isHung && ["rectangle", "ellipse"].includes(tool)) return this.speak("Grey values are measured on the film itself: Enter opens it");
+    if (!this.arrangement.isHung && tool === "arc") return this.speak("The arc needs the views of a case: H");
     this.choices.tool = this.choices.tool === tool ? null : tool;
     this.marks.pending = null;
     this.speak(this.choices.tool in TOOLS ? `${TOOLS[tool]}: drag over the film, or Enter at both ends` : "");
@@ -473,6 +500,8 @@ class Viewer {
 
   /** Without a mouse: Enter begins a mark in the middle of the stage and ends it there after moving the film. */
   markMiddle() {
+    if (this.arrangement.isHung && this.choices.tool === "arc") return this.arrangement.group.beginArc(this.pane, this.pane.middle);
+    if (this.arrangement.isHung && !this.choices.tool) return this.arrangement.group.open(this.pane);
     if (!(this.choices.tool in TOOLS)) return;
     if (this.marks.drawing) return this.finishMark();
     this.marks.begin(this.pane.middle);
@@ -500,6 +529,8 @@ class Viewer {
     this.blink.stop();
     this.pane.pairing.letGo();
     if (this.choices.tool) this.setTool(this.choices.tool);
+    this.arrangement.group?.arc?.clear();
+    this.redraw("marks");
   }
 
   toggleHelp() {
@@ -558,8 +589,10 @@ class Viewer {
       enter: () => this.markMiddle(),
       delete: () => this.unmark(marks.at(-1)),
       backspace: () => this.unmark(marks.at(-1)),
+      g: () => this.arrangement.turnThree(),
+      h: () => this.arrangement.turnFour(),
       n: () => this.nextFinding(),
-      a: () => this.pane.pairing.next(),
+      a: () => (this.arrangement.isHung ? this.setTool("arc") : this.pane.pairing.next()),
       d: () => this.choose("breast"),
       f: () => this.pane.fit(),
       z: () => this.pane.zoomTo(1),
@@ -582,10 +615,10 @@ class Viewer {
 
 // ---- mounting: called again at every rerun, and once more for the layers ------------------------
 
-const places = new Map(); // viewer's key -> {choices, viewer, layers}
+const places = new Map(); // viewer's key -> {choices, viewer, layers, hung}
 
 function placeOf(key) {
-  if (!places.has(key)) places.set(key, { choices: firstChoices(), viewer: null, layers: null });
+  if (!places.has(key)) places.set(key, { choices: firstChoices(), viewer: null, layers: null, hung: new Map() });
   return places.get(key);
 }
 
@@ -596,9 +629,11 @@ function mountFilm(place, header, arrays, root) {
     place.viewer.marker.follow(header.viewer);
     place.viewer.profiler.follow(header.viewer);
     place.viewer.stepper.follow(header.viewer);
+    place.viewer.arrangement.hung = place.hung;
   }
   const { viewer } = place;
   viewer.setFilm(header, arrays);
+  viewer.arrangement.follow(header.viewer);
   if (place.layers && viewer.single.layers === null) viewer.setLayers(...place.layers);
   return () => {
     viewer.dispose();
@@ -614,9 +649,21 @@ function mountLayers(place, header, arrays) {
   };
 }
 
+/** A film of the case, or its layers, to hang beside the others. */
+function mountHung({ hung, viewer }, header, arrays) {
+  const of = hung.get(header.hung) ?? {};
+  hung.set(header.hung, Object.assign(of, { [header.kind]: [header, arrays] }));
+  viewer?.arrangement.fill();
+  return () => {
+    if (of[header.kind]?.[0] === header) delete of[header.kind];
+    if (!of.film && !of.layers && hung.get(header.hung) === of) hung.delete(header.hung);
+  };
+}
+
 export default function mount({ data, parentElement }) {
   const { header, arrays } = unpack(data);
   const place = placeOf(header.viewer);
+  if (header.hung !== null) return mountHung(place, header, arrays);
   if (header.kind === "layers") return mountLayers(place, header, arrays);
   return mountFilm(place, header, arrays, parentElement.querySelector(".mammoview"));
 }
