@@ -9,6 +9,7 @@ const NAMES = {
   breast: "Breast edge",
 };
 const LAYERS = Object.keys(NAMES);
+const FROM_BELOW = ["breast", "heatmap", "grid", "disagreement", "saliency", "outlines"]; // as they lie over the film
 const VALUED = LAYERS.filter((name) => name !== "outlines");
 const MAGNIFICATION_KEYS = { q: "0.5", w: "0.33", e: "0.25" };
 
