@@ -39,6 +39,7 @@ from mammoview.prepare import breast_core, find_breast
 __all__ = ["MeasuredError", "film_id", "film_payload", "layers_payload"]
 
 WITHHELD = "hidden until revealed"
+FULL = 65535  # white of a film that comes with a window or a table of its own
 _NAME = b"MAMMOVU1"
 _TILE = 32  # pixels along a square of saliency
 _PERCENTILES = (0.5, 10, 60, 99.7, 99.95)  # of the breast
@@ -104,7 +105,8 @@ def film_payload(mammogram: Mammogram, key: str) -> bytes:
             "sampling_mm": mammogram.sampling_mm,
             "synthetic": mammogram.synthetic,
             "air": look.air,
-            "windows": look.windows,
+            "windows": look.windows | ({"file": [0, FULL]} if mammogram.voi else {}),
+            "voi": mammogram.voi,
             "breast": {
                 "array": arrays.add(look.breast.astype(np.uint8)),
                 "matrix": look.frame.canvas_matrix(),

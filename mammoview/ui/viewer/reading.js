@@ -47,6 +47,11 @@ function limited(value, low, high) {
 
 /** What the viewer knows without drawing: `film`, `layers`, `choices`, `cursor`, `blink` and `peeking` are the viewer's. */
 class Reading {
+  /** A film that says how its greys are meant is first seen so. */
+  get firstPreset() {
+    return "file" in this.film.header.windows ? "file" : "breast";
+  }
+
   get evidence() {
     return this.layers?.film === this.film?.header.film ? this.layers : null;
   }

@@ -81,7 +81,7 @@ class Viewer extends Place {
       this.blink.stop();
       Object.assign(this.choices, { film: header.film, view: null, window: null, level: {}, ...unseen });
     }
-    if (!this.choices.window) this.choose("breast");
+    if (!this.choices.window) this.choose(this.firstPreset);
     this.find(".waiting").hidden = true;
     this.label(header);
     setText(this.find(".spacing"), this.spacingInWords());
@@ -129,6 +129,8 @@ class Viewer extends Place {
     setText(this.find(".name"), [header.source, hanging].filter(Boolean).join(" · "));
     this.find(".synthetic").hidden = !header.synthetic;
     this.find(".mirrored").hidden = !header.mirrored;
+    for (const each of [this.find(".voi"), this.find('option[value="file"]')]) each.hidden = !header.voi;
+    setText(this.find(".voi"), `The file says: ${header.voi}`);
     this.stage.setAttribute("aria-label", `Film ${header.source} ${hanging}; press ? for the keys`);
     for (const side of ["left", "right", "top", "bottom"]) {
       const target = this.find(`.target.${side}`);
@@ -676,7 +678,7 @@ class Viewer extends Place {
       delete: () => this.unmark(marks.at(-1)),
       backspace: () => this.unmark(marks.at(-1)),
       n: () => this.nextFinding(),
-      d: () => this.choose("breast"),
+      d: () => this.choose(this.firstPreset),
       f: () => this.fit(),
       z: () => this.zoomTo(1),
       "+": () => this.zoomStep(1),
