@@ -128,6 +128,13 @@ class Reading {
     return !layer.array.values.some((value) => value >= level);
   }
 
+  /** A network that gave no number somewhere has failed there, and says so. */
+  isNumber(name) {
+    const layer = this.layer(name);
+    if (name === "saliency") return layer.scale !== null;
+    return !layer.array.values.some(Number.isNaN);
+  }
+
   stateInWords(name) {
     if (this.evidence?.withheld) return this.evidence.state;
     const layer = this.layer(name);
@@ -135,6 +142,7 @@ class Reading {
     if (name === "outlines") return this.outlinesInWords(layer, shown);
     if (name === "breast") return layer ? shown : "not told from the background";
     if (!layer) return this.evidence?.assessed ? "not run at this magnification" : (this.evidence?.state ?? "not run");
+    if (!this.isNumber(name)) return "ran, gave no number";
     if (name === "disagreement" && layer.most === 0) return "ran, all three agree";
     if (name === "disagreement" && shown === "shown") return `shown · most ${layer.most.toFixed(2)}`;
     return this.isEmpty(name) ? "ran, nothing above the level" : shown;
@@ -194,7 +202,7 @@ class Reading {
 
   saliencyScale() {
     const { scale, percentile } = this.layer("saliency");
-    if (scale === 0) return ["nothing kept"];
+    if (!scale) return [scale === null ? "no number" : "nothing kept"];
     return ["0", `film's ${percentile}th percentile`, `≥ ${exponential(scale)}`];
   }
 
@@ -240,11 +248,13 @@ class Reading {
     if (name === "breast") return value ? "inside" : "outside";
     if (name !== "saliency") return Number.isNaN(value) ? "not a number" : value.toFixed(2);
     const { scale } = this.layer(name);
+    if (scale === null) return "not a number";
     return value === 255 ? `≥ ${exponential(scale)}` : exponential((value / 255) * scale);
   }
 
   saliencyMeaning() {
-    const largest = this.isLaidOver("saliency") ? `; largest ${exponential(this.layer("saliency").maximum)}` : "";
+    const maximum = this.isLaidOver("saliency") ? this.layer("saliency").maximum : null;
+    const largest = maximum === null ? "" : `; largest ${exponential(maximum)}`;
     return `${WEIGHTINGS[this.choices.weighting][1]}${largest}`;
   }
 }
