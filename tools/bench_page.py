@@ -79,7 +79,9 @@ class Budget:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", type=Path, help="write every number to this file")
     arguments = parser.parse_args()
     executable = find()
@@ -103,7 +105,9 @@ def table(budgets: Sequence[Budget]) -> str:
     for each in budgets:
         middle = statistics.median(each.samples)
         numbers = [f"{value:.3g} {each.unit}" for value in (middle, each.p95, each.goal, each.limit)]
-        lines.append(" | ".join(["| " + each.name, str(len(each.samples)), *numbers, each.verdict, each.note]) + " |")
+        lines.append(
+            " | ".join(["| " + each.name, str(len(each.samples)), *numbers, each.verdict, each.note]) + " |"
+        )
     return "\n".join(lines)
 
 
@@ -251,7 +255,9 @@ def drag(viewer: Locator, name: str) -> Budget:
     work = Budget("", "ms", 0, 0, found["work"])
     note = f"work {statistics.median(work.samples):.1f} ms, 95th percentile {work.p95:.1f}"
     label = {"window": "window/level"}.get(name, name)
-    return Budget(f"frame while dragging: {label}", "ms", DISPLAY_MS, 2 * DISPLAY_MS, found["intervals"], note)
+    return Budget(
+        f"frame while dragging: {label}", "ms", DISPLAY_MS, 2 * DISPLAY_MS, found["intervals"], note
+    )
 
 
 def opening(viewer: Locator) -> float:

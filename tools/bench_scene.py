@@ -96,9 +96,7 @@ def _smooth(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.floa
 def _grid(rng: np.random.Generator, field: Frame, magnification: Magnification, stride: int) -> TissueGrid:
     step = stride * magnification.reduction
     shape = (-(-FIELD[0] // step), -(-FIELD[1] // step))
-    return TissueGrid(
-        magnification, 256, stride, _smooth(rng, shape), LEVEL, field.magnified(1 / step)
-    )
+    return TissueGrid(magnification, 256, stride, _smooth(rng, shape), LEVEL, field.magnified(1 / step))
 
 
 def _saliency(rng: np.random.Generator, field: Frame, magnification: Magnification) -> Saliency:

@@ -17,7 +17,6 @@ from pydicom.uid import ExplicitVRLittleEndian
 from test_page import sent, upload
 from test_viewer import on_picture, picture, settle, state
 
-from mammoview.phantom import write_case
 from tests.readers.conftest import mammogram_dataset
 from tests.readers.test_dicom import table
 
@@ -128,10 +127,8 @@ def written(ds: Dataset) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def address(serve: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("demo")
-    write_case(folder, 1)
-    return serve(APP, {"MAMMOVIEW_DEMO": str(folder)})
+def address(serve: Callable[..., str], demo: Path) -> str:
+    return serve(APP, {"MAMMOVIEW_DEMO": str(demo)})
 
 
 def test_the_greys_on_the_screen_are_those_that_the_file_means(page: Page, address: str) -> None:

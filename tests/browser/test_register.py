@@ -58,9 +58,7 @@ def proof(page: Page, serve: Callable[[Path], str]) -> Viewer:
 
 
 @pytest.mark.parametrize("scene", FIELDS)
-def test_corner_marks_land_within_half_a_scan_pixel_in_every_flip_and_crop(
-    proof: Viewer, scene: str
-) -> None:
+def test_corner_marks_land_within_half_a_scan_pixel_in_every_flip_and_crop(proof: Viewer, scene: str) -> None:
     shown = proof(scene)
     shown.get_by_label("Window preset").select_option("whole")
     enlarge_four_times(shown)

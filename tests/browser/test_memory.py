@@ -1,0 +1,47 @@
+"""A reading list does not fill the browser."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page
+from test_viewer import PAGES, settle, state
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+
+import bench_page
+
+CASES = 20
+
+
+@pytest.mark.long
+@pytest.mark.skipif(
+    not Path("/proc/self/smaps_rollup").exists(), reason="only Linux says what a process holds"
+)
+def test_after_twenty_cases_the_browser_holds_what_it_held_after_the_first(
+    page: Page, serve: Callable[..., str]
+) -> None:
+    page.goto(serve(PAGES / "cases_page.py"))
+    viewer = page.locator(".mammoview").first
+    viewer.wait_for(timeout=60_000)
+    settle(viewer)
+    look_at_everything(viewer)
+    (first,) = bench_page.memory(page)
+    assert first > 100, "a film of 14 megapixels of 16 bits and its smaller copies are there"
+    for _ in range(CASES):
+        film = state(viewer)["film"]
+        page.get_by_role("button", name="Next case").click()
+        settle(viewer, f"e => e.mammoview.state().film !== '{film}' && e.mammoview.state().idle")
+        look_at_everything(viewer)
+    (last,) = bench_page.memory(page)
+    assert last < 1.2 * first, f"{first:.0f} MB after the first case, {last:.0f} MB after {CASES}"
+
+
+def look_at_everything(viewer: Locator) -> None:
+    viewer.locator(".stage").focus()
+    for key in "123456qwe":
+        viewer.page.keyboard.press(key)
+        settle(viewer)
