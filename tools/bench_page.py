@@ -3,7 +3,7 @@
     python tools/bench_page.py               print the table; exit status 1 if anything is above "at most"
     python tools/bench_page.py --json FILE   write every number too
 
-A page of its own (`bench_scene.py`) serves the viewer with films of 4700 × 3000 pixels and every layer over them.
+A page of its own (`bench_scene.py`) serves the viewer with films of 4700 × 3000 pixels and every layer.
 
 Measured, in the browser and by its clock, never by the driver's:
 
@@ -11,14 +11,15 @@ Measured, in the browser and by its clock, never by the driver's:
   it, so the waits for two frames of the display are in it (17 to 33 ms at 60 Hz). The first look at each
   magnification, when its pictures are made, is among them.
 - frames: from frame to frame while every frame has something new to draw, all layers shown. The display of
-  60 Hz gives nothing shorter than 16.7 ms. "work" is the browser's main thread in that time, painting included.
-- opening: from the click to the painted film, the server's reading and sending of 28 MB on this machine included.
+  60 Hz gives nothing shorter than 16.7 ms. "work" is the time that the browser's main thread took for a
+  frame, painting included.
+- opening: from the click to the painted film; the server's reading and sending of 28 MB is in it.
 - bytes: what a rerun of the real page (app.py, demo case) receives by websocket.
-- memory: proportional set size (PSS) of all renderer processes of the browser, every layer and magnification seen,
-  after the films of the bench were opened in turn and the garbage was collected.
+- memory: proportional set size (PSS) of all renderer processes of the browser, every layer and magnification
+  seen, after the films of the bench were opened in turn and the garbage was collected.
 
-Not measured: rasterising and compositing on other threads except where they hold up the next frame, the display
-itself, a network, and assessing, which runs on the server.
+Not measured: rasterising and compositing on other threads except where they hold up the next frame, the
+display itself, a network, and assessing, which runs on the server.
 """
 
 from __future__ import annotations

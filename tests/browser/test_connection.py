@@ -184,6 +184,12 @@ FOCUSED = """() => {
 }"""
 
 
+SEEN = """element => {
+    const { top, bottom } = element.getBoundingClientRect();
+    return top >= 0 && bottom <= innerHeight;
+}"""
+
+
 def tab_to(page: Page, *, name: str = "", kind: str = "") -> None:
     """Press Tab until the focus is on what a reader looks for."""
     passed = []
@@ -218,9 +224,7 @@ def test_from_the_first_page_to_the_scorecard_without_a_mouse(page: Page, fast: 
     assert not any(layer["visible"] for layer in state(viewer)["layers"].values())
     scorecard = page.get_by_role("heading", name=re.compile("Agreement")).first
     for _ in range(60):
-        if scorecard.evaluate(
-            "e => { const { top, bottom } = e.getBoundingClientRect(); return top >= 0 && bottom <= innerHeight }"
-        ):
+        if scorecard.evaluate(SEEN):
             break
         page.keyboard.press("Tab")
     expect(scorecard).to_be_in_viewport()
