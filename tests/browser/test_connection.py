@@ -52,19 +52,19 @@ class Line:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.is_cut = False
-        self.joined: list[WebSocketRoute] = []
+        self.joined: list[tuple[WebSocketRoute, WebSocketRoute]] = []  # the page's end, the server's
         page.route_web_socket(re.compile("_stcore/stream"), self._join)
 
     def _join(self, socket: WebSocketRoute) -> None:
         if self.is_cut:
             socket.close(code=1001)
         else:
-            socket.connect_to_server()
-            self.joined.append(socket)
+            self.joined.append((socket, socket.connect_to_server()))
 
     def cut(self) -> None:
         self.is_cut = True
-        self.joined.pop().close(code=1001)
+        for end in self.joined.pop():
+            end.close(code=1001)
 
     def join_again(self) -> None:
         """Wait until the page has connected again by itself, and has heard from the server."""

@@ -1,4 +1,4 @@
-"""The viewer and a button that brings the next of many films, each of a mammogram's size, with every layer."""
+"""The viewer, and a button that brings the next of many large films, each with every layer."""
 
 from __future__ import annotations
 
