@@ -219,6 +219,9 @@ class Mammogram:
         (a film stored resized and brought back to its true size); None means the same.
     outlines : tuple of Outline
         In pixels of this scan.
+    voi : str
+        By which of the file's own windows or tables its values became `pixels`, in words: 0 is then black
+        and 65535 white as the file says. Empty where the source has none.
     facts : mapping
         What else the source says and a reader may see: density, digitiser, film type ….
     synthetic : bool
@@ -235,6 +238,7 @@ class Mammogram:
     spacing_source: str = ""
     sampling_mm: tuple[float, float] | None = None
     outlines: tuple[Outline, ...] = ()
+    voi: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     synthetic: bool = False
     warnings: tuple[str, ...] = ()

@@ -172,13 +172,14 @@ def read_film(path: Path, given: Given) -> Mammogram:
 def _mammogram(stored: Stored, path: Path, given: Given) -> Mammogram:
     header = stored.header
     name = pseudonym(header, path)  # warnings are exported, and a file's name may name the patient
-    pixels, remarks = presentation.grey(stored)
+    shown_as = presentation.grey(stored)
+    pixels = shown_as.pixels
     not_blank(pixels, name)
     spacing, spacing_source, doubts = _spacing(header, given)
     shape = (pixels.shape[0], pixels.shape[1])
     outlines, placed = placing.drawn_on(given.outlines, shape, name) if given.outlines else ((), ())
     missing = ("the file ends early; what is missing is shown as one grey",) if stored.missing else ()
-    said = (*remarks, *doubts, *missing, *_remarks(header, given))
+    said = (*shown_as.remarks, *doubts, *missing, *_remarks(header, given))
     return Mammogram(
         pixels=pixels,
         source=name,
@@ -187,6 +188,7 @@ def _mammogram(stored: Stored, path: Path, given: Given) -> Mammogram:
         spacing_mm=spacing,
         spacing_source=spacing_source,
         outlines=outlines,
+        voi=shown_as.voi,
         facts=_facts(header),
         warnings=(*(f"{name}: {remark}" for remark in said), *placed),
     )

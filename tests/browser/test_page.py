@@ -14,7 +14,6 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from mammoview.domain import Magnification
-from mammoview.phantom import write_case
 
 APP = Path(__file__).parents[2] / "app.py"
 SLOW = Path(__file__).parent / "pages" / "page_that_takes_its_time.py"
@@ -25,13 +24,6 @@ Sent = dict[str, str | bytes]
 
 
 A_SENTENCE = r"^(?!.*unexpected).{20,}"
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("demo")
-    write_case(folder, 1)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -213,3 +213,23 @@ def test_a_map_without_saliency_sends_no_square() -> None:
     packed = payload._saliency(saliency, Weighting.CONTEXT, arrays)
     assert packed["places"] == []
     assert packed["scale"] == packed["maximum"] == 0
+
+
+def test_a_map_that_is_no_number_somewhere_is_sent_as_none_at_all() -> None:
+    """JSON knows no NaN: one in the header would leave the browser without any layer."""
+    values = np.ones((90, 70), np.float32)
+    values[3, 4] = np.nan
+    arrays = payload._Arrays()
+    saliency = Saliency({Weighting.CONTEXT: values}, Magnification.HALF, np.ones((1, 1), bool), Frame(70))
+    packed = payload._saliency(saliency, Weighting.CONTEXT, arrays)
+    assert packed["scale"] is packed["maximum"] is None
+    assert packed["places"] == []
+    with pytest.raises(ValueError, match="JSON"):
+        arrays.payload({"score": float("nan")})
+
+
+def test_a_film_with_a_window_of_its_own_comes_with_it() -> None:
+    header, _ = unpack(film_payload(film(voi="SIGMOID window, centre 1, width 2"), "a"))
+    assert header["windows"]["file"] == [0, 65535]
+    assert header["voi"] == "SIGMOID window, centre 1, width 2"
+    assert "file" not in unpack(film_payload(film(), "a"))[0]["windows"]

@@ -43,6 +43,7 @@ from mammoview.scorecard import Comparison, comparisons
 __all__ = ["MeasuredError", "film_id", "film_payload", "halved", "layers_payload"]
 
 WITHHELD = "hidden until revealed"
+FULL = 65535  # white of a film that comes with a window or a table of its own
 _NAME = b"MAMMOVU1"
 _LARGE = 2048  # rows or columns; a smaller film hangs at its own size
 _TILE = 32  # pixels along a square of saliency
@@ -83,7 +84,8 @@ class _Arrays:
         return len(self.parts) - 1
 
     def payload(self, header: Mapping[str, Any]) -> bytes:
-        text = json.dumps({**header, "arrays": self.places}, sort_keys=True, separators=(",", ":")).encode()
+        whole = {**header, "arrays": self.places}
+        text = json.dumps(whole, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
         text += b" " * (-len(text) % 8)
         return b"".join([_NAME, struct.pack("<II", len(text), 0), text, *self.parts])
 
@@ -117,7 +119,8 @@ def film_payload(mammogram: Mammogram, key: str, hung: int | None = None) -> byt
             "sampling_mm": mammogram.sampling_mm,
             "synthetic": mammogram.synthetic,
             "air": look.air,
-            "windows": look.windows,
+            "windows": look.windows | ({"file": [0, FULL]} if mammogram.voi else {}),
+            "voi": mammogram.voi,
             "breast": {
                 "array": arrays.add(look.breast.astype(np.uint8)),
                 "matrix": look.frame.canvas_matrix(),
@@ -400,7 +403,7 @@ def _disagreement(assessment: Assessment, arrays: _Arrays) -> dict[str, Any] | N
     return {
         "array": arrays.add(spread),
         "matrix": assessment.heatmap.frame.canvas_matrix(),
-        "most": float(spread.max()),
+        "most": _number(spread.max()),
         "stride": stride,
     }
 
@@ -416,11 +419,12 @@ def _saliency(saliency: Saliency, weighting: Weighting, arrays: _Arrays) -> dict
     """Values from 0 to `scale` as 0 to 255, rounded up, so that what is not 0 stays so.
 
     What is larger than `scale` is 255 too; `maximum` says how far it goes. Only the tiles that hold
-    something are sent.
+    something are sent. A map that is no number somewhere has no scale, and nothing of it is shown.
     """
     values, frame = _cropped(saliency.maps[weighting], saliency.frame)
-    scale = saliency_scale(values)
-    shares = np.clip(values / scale, 0, 1) if scale > 0 else np.zeros(values.shape)
+    maximum = _number(values.max())
+    scale = None if maximum is None else saliency_scale(values)
+    shares = np.clip(values / scale, 0, 1) if scale else np.zeros(values.shape)
     tiles, places = _tiled(np.ceil(shares * 255).astype(np.uint8))
     return {
         "array": arrays.add(tiles),
@@ -431,10 +435,15 @@ def _saliency(saliency: Saliency, weighting: Weighting, arrays: _Arrays) -> dict
         "matrix": frame.canvas_matrix(),
         "magnification": saliency.magnification.key,
         "scale": scale,
-        "maximum": float(values.max()),
+        "maximum": maximum,
         "percentile": SALIENT_PERCENTILE,
         "weighting": weighting.value,
     }
+
+
+def _number(value: float | np.floating[Any]) -> float | None:
+    """None for what is no number: a browser does not read it."""
+    return float(value) if np.isfinite(value) else None
 
 
 def _tiled(codes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list[list[int]]]:

@@ -11,6 +11,7 @@ const NAMES = {
 };
 const LAYERS = Object.keys(NAMES);
 const VALUED = LAYERS.filter((name) => name !== "outlines" && name !== "frame");
+const FROM_BELOW = ["breast", "frame", "heatmap", "grid", "disagreement", "saliency", "outlines"]; // as they lie over the film
 const MAGNIFICATION_KEYS = { q: "0.5", w: "0.33", e: "0.25" };
 
 /** What stays when the film changes or the page draws the viewer anew. */
@@ -49,6 +50,11 @@ function limited(value, low, high) {
 
 /** What the viewer knows without drawing: `film`, `layers`, `choices`, `cursor`, `blink` and `peeking` are the viewer's. */
 class Reading {
+  /** A film that says how its greys are meant is first seen so. */
+  get firstPreset() {
+    return "file" in this.film.header.windows ? "file" : "breast";
+  }
+
   get evidence() {
     return this.layers?.film === this.film?.header.film ? this.layers : null;
   }
@@ -126,6 +132,13 @@ class Reading {
     return !layer.array.values.some((value) => value >= level);
   }
 
+  /** A network that gave no number somewhere has failed there, and says so. */
+  isNumber(name) {
+    const layer = this.layer(name);
+    if (name === "saliency") return layer.scale !== null;
+    return !layer.array.values.some(Number.isNaN);
+  }
+
   stateInWords(name) {
     if (this.evidence?.withheld) return this.evidence.state;
     const layer = this.layer(name);
@@ -133,6 +146,7 @@ class Reading {
     if (name === "outlines") return this.outlinesInWords(layer, shown);
     if (name === "breast" || name === "frame") return layer ? shown : "not told from the background";
     if (!layer) return this.evidence?.assessed ? "not run at this magnification" : (this.evidence?.state ?? "not run");
+    if (!this.isNumber(name)) return "ran, gave no number";
     if (name === "disagreement" && layer.most === 0) return "ran, all three agree";
     if (name === "disagreement" && shown === "shown") return `shown · most ${layer.most.toFixed(2)}`;
     return this.isEmpty(name) ? "ran, nothing above the level" : shown;
@@ -192,7 +206,7 @@ class Reading {
 
   saliencyScale() {
     const { scale, percentile } = this.layer("saliency");
-    if (scale === 0) return ["nothing kept"];
+    if (!scale) return [scale === null ? "no number" : "nothing kept"];
     return ["0", `film's ${percentile}th percentile`, `≥ ${exponential(scale)}`];
   }
 
@@ -246,11 +260,13 @@ class Reading {
     if (name === "breast") return value ? "inside" : "outside";
     if (name !== "saliency") return Number.isNaN(value) ? "not a number" : value.toFixed(2);
     const { scale } = this.layer(name);
+    if (scale === null) return "not a number";
     return value === 255 ? `≥ ${exponential(scale)}` : exponential((value / 255) * scale);
   }
 
   saliencyMeaning() {
-    const largest = this.isLaidOver("saliency") ? `; largest ${exponential(this.layer("saliency").maximum)}` : "";
+    const maximum = this.isLaidOver("saliency") ? this.layer("saliency").maximum : null;
+    const largest = maximum === null ? "" : `; largest ${exponential(maximum)}`;
     return `${WEIGHTINGS[this.choices.weighting][1]}${largest}`;
   }
 }

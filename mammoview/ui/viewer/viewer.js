@@ -107,7 +107,7 @@ class Viewer {
       this.profiler.forget();
       Object.assign(single.choices, { film: header.film, view: null, window: null, level: {}, ...unseen });
     }
-    if (!single.choices.window) single.choose("breast");
+    if (!single.choices.window) single.choose(single.firstPreset);
     single.resize();
     this.arrangement.fill();
   }
@@ -155,6 +155,8 @@ class Viewer {
     setText(this.find(".name"), [header.source, hangingOf(header)].filter(Boolean).join(" · "));
     this.find(".synthetic").hidden = !header.synthetic;
     this.find(".mirrored").hidden = !header.mirrored;
+    for (const each of [this.find(".voi"), this.find('option[value="file"]')]) each.hidden = !header.voi;
+    setText(this.find(".voi"), `The file says: ${header.voi}`);
   }
 
   /** Of every film on the screen. */
@@ -593,7 +595,7 @@ class Viewer {
       h: () => this.arrangement.turnFour(),
       n: () => this.nextFinding(),
       a: () => (this.arrangement.isHung ? this.setTool("arc") : this.pane.pairing.next()),
-      d: () => this.choose("breast"),
+      d: () => this.choose(this.pane.firstPreset),
       f: () => this.pane.fit(),
       z: () => this.pane.zoomTo(1),
       "+": () => this.pane.zoomStep(1),
