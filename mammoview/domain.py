@@ -191,6 +191,11 @@ class Outline:
         """In square scan pixels."""
         return polygon_area(self.vertices)
 
+    def lesion(self) -> str:
+        """Type, description and outcome, as far as the annotation says them."""
+        said = (self.lesion_type, self.description.lower(), self.pathology)
+        return ", ".join(str(part) for part in said if part) or "not described"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mammogram:
@@ -207,12 +212,16 @@ class Mammogram:
     spacing_mm : (float, float) or None
         Millimetres per scan pixel down and across; None where nothing says it.
     spacing_source : str
-        Where the spacing comes from, in words: "DDSM .ics", "given by the reader", ….
+        Where the spacing comes from, in words: "DDSM .ics", "given by the reader", "the sidecar beside the
+        film", ….
     sampling_mm : (float, float) or None
         Distance of the samples that the file really holds, where it is coarser than `spacing_mm`
         (a film stored resized and brought back to its true size); None means the same.
     outlines : tuple of Outline
         In pixels of this scan.
+    voi : str
+        By which of the file's own windows or tables its values became `pixels`, in words: 0 is then black
+        and 65535 white as the file says. Empty where the source has none.
     facts : mapping
         What else the source says and a reader may see: density, digitiser, film type ….
     synthetic : bool
@@ -229,6 +238,7 @@ class Mammogram:
     spacing_source: str = ""
     sampling_mm: tuple[float, float] | None = None
     outlines: tuple[Outline, ...] = ()
+    voi: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     synthetic: bool = False
     warnings: tuple[str, ...] = ()
@@ -248,6 +258,13 @@ class Film:
     view: View | None
     read: Callable[[], Mammogram]
 
+    @property
+    def label(self) -> str:
+        """RCC, LMLO …, as films are labelled; the source where neither side nor view is known."""
+        if self.laterality is None and self.view is None:
+            return self.source
+        return f"{self.laterality or '?'}{self.view or '?'}"
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -266,6 +283,8 @@ class Given:
         Accept the part of a truncated file that is there.
     standard_ljpeg : bool
         Decode `.LJPEG` by the JPEG standard instead of PVRG's rule for the first row.
+    spacing_source : str
+        Who gave the spacing, in the words of `Mammogram.spacing_source`.
     """
 
     laterality: Laterality | None = None
@@ -275,6 +294,7 @@ class Given:
     outlines: Path | None = None
     partial: bool = False
     standard_ljpeg: bool = False
+    spacing_source: str = "given by the reader"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -528,15 +548,15 @@ class Settings:
         The one whose saliency is reported (×0.5 did best in the paper, §4.1).
     tissue_threshold, heat_level : float or None
         None takes the operating point of the network's card.
-    batch : int
-        Patches per saliency batch.
+    batch : int or None
+        Patches per saliency batch; None takes what suits the device.
     """
 
     stride: int = 32
     magnification: Magnification = Magnification.HALF
     tissue_threshold: float | None = None
     heat_level: float | None = None
-    batch: int = 16
+    batch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -575,6 +595,8 @@ class Assessment:
     breast : BreastMask
     timings_s : mapping of stage to seconds
     warnings : tuple of str
+    engine : str
+        What ran the networks, and in which precision.
     """
 
     scan: ScanFacts
@@ -589,3 +611,4 @@ class Assessment:
     breast: BreastMask
     timings_s: Mapping[str, float]
     warnings: tuple[str, ...]
+    engine: str = "PyTorch float32"

@@ -6,6 +6,7 @@ Everything is worked out once for each of the 2^bits values a pixel can have, th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,40 +17,54 @@ from pydicom.pixels.processing import apply_windowing
 
 from mammoview.readers.dicom_pixels import Stored
 
-__all__ = ["grey"]
+__all__ = ["Grey", "grey"]
 
 _TOP = np.iinfo(np.uint16).max
+_LONGEST_EXPLANATION = 40
 Values = NDArray[np.float64]
 
 
-def grey(stored: Stored) -> tuple[NDArray[np.uint16], tuple[str, ...]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Grey:
+    """A film as it is shown.
+
+    Attributes
+    ----------
+    pixels : ndarray of shape (H, W), uint16
+        Larger = denser.
+    voi : str
+        Which window or table of the file's own was applied, in words; empty where it has none.
+    remarks : tuple of str
+        What the reader must know, to be prefixed with the file's name.
+    """
+
+    pixels: NDArray[np.uint16]
+    voi: str
+    remarks: tuple[str, ...]
+
+
+def grey(stored: Stored) -> Grey:
     """Pixels as they are shown, larger = denser, over the full range of 16 bits.
 
     For Presentation: modality LUT or rescale, then the first VOI LUT, else the first window, else the
     whole range; MONOCHROME1 is undone last. For Processing: the negative logarithm of the X-ray
     intensity, over the range that is there.
-
-    Returns
-    -------
-    pixels : ndarray of shape (H, W), uint16
-    remarks : tuple of str
-        What the reader must know, to be prefixed with the file's name.
     """
     header = stored.header
     values = _modality(_stored_values(header), header)
     if str(header.get("PresentationIntentType", "")).strip() == "FOR PROCESSING":
-        shares = _attenuation(values, _present(stored), header)
+        shares, voi = _attenuation(values, _present(stored), header), ""
         remarks: tuple[str, ...] = (
             "this image is For Processing; it is shown after a logarithm, not as its maker would present it",
         )
     else:
-        shares, remarks = _voi(values, header)
+        shares, voi, remarks = _voi(values, header)
         if header.PhotometricInterpretation.strip() == "MONOCHROME1":
             shares = 1.0 - shares
     if not np.isfinite(shares).all():
         raise ValueError("the header scales its pixels to no number")
     table = np.rint(shares * _TOP).astype(np.uint16)
-    return table[stored.codes], remarks
+    return Grey(table[stored.codes], voi, remarks)
 
 
 def _stored_values(header: Dataset) -> NDArray[np.int64]:
@@ -84,17 +99,20 @@ def _looked_up(values: NDArray[Any], item: Dataset) -> tuple[Values, int]:
     return outputs[indices], (1 << depth) - 1
 
 
-def _voi(values: Values, header: Dataset) -> tuple[Values, tuple[str, ...]]:
-    """Shares of the full grey range, 0 to 1, and remarks; PS3.3 C.11.2."""
+def _voi(values: Values, header: Dataset) -> tuple[Values, str, tuple[str, ...]]:
+    """Shares of the full grey range, 0 to 1, what gave them in words, and remarks; PS3.3 C.11.2."""
     if header.get("VOILUTSequence"):
         outputs, highest = _looked_up(values, header.VOILUTSequence[0])
-        return np.clip(outputs / highest, 0, 1), ()
+        return np.clip(outputs / highest, 0, 1), _table_in_words(header.VOILUTSequence), ()
     if header.get("WindowCenter") is not None and header.get("WindowWidth") is not None:
         try:
-            return np.asarray(apply_windowing(values, _first_window(header)), np.float64) / _TOP, ()
+            window = _first_window(header)
+            shares = np.asarray(apply_windowing(values, window), np.float64) / _TOP
         except (TypeError, ValueError, IndexError):
-            return _whole_range(values), ("its window cannot be used; the whole range of values is shown",)
-    return _whole_range(values), ()
+            remark = "its window cannot be used; the whole range of values is shown"
+            return _whole_range(values), "", (remark,)
+        return shares, _window_in_words(window, header), ()
+    return _whole_range(values), "", ()
 
 
 def _first_window(header: Dataset) -> Dataset:
@@ -109,7 +127,31 @@ def _first_window(header: Dataset) -> Dataset:
 
 
 def _first(value: Any) -> Any:
-    return value[0] if isinstance(value, MultiValue | Sequence) and not isinstance(value, str) else value
+    return value[0] if _count(value) else value
+
+
+def _count(value: Any) -> int:
+    """How many values an attribute has; 0 for one that stands alone."""
+    return len(value) if isinstance(value, MultiValue | Sequence) and not isinstance(value, str) else 0
+
+
+def _window_in_words(window: Dataset, header: Dataset) -> str:
+    numbers = f"centre {float(window.WindowCenter):g}, width {float(window.WindowWidth):g}"
+    explained = _explained(header.get("WindowCenterWidthExplanation"))
+    count = _count(header.WindowCenter)
+    of_several = f"; the first of {count} windows" if count > 1 else ""
+    return f"{window.VOILUTFunction} window, {numbers}{explained}{of_several}"
+
+
+def _table_in_words(tables: Sequence[Dataset]) -> str:
+    explained = _explained(tables[0].get("LUTExplanation"))
+    of_several = f"; the first of {len(tables)} tables" if len(tables) > 1 else ""
+    return f"VOI LUT{explained}{of_several}"
+
+
+def _explained(explanation: Any) -> str:
+    words = str(_first(explanation) or "").strip()
+    return f" (“{words[:_LONGEST_EXPLANATION]}”)" if words else ""
 
 
 def _whole_range(values: Values) -> Values:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mammoview.errors import MammoviewError
-from mammoview.ui import reading, sidebar
+from mammoview.ui import case_to_case, reading
 from mammoview.ui.session import Session
 from mammoview.ui.viewer import Hanging, Hung, Place, hang
 
@@ -28,7 +28,7 @@ def of_case(reader: Session, film: int) -> Hanging | None:
 
     def show(number: int) -> None:
         reader.hung_over = None
-        sidebar.choose_view(reader, number)
+        case_to_case.show_view(reader, number)
 
     return Hanging(places, film, films, reader.hung_over is not None, turn, show)
 

@@ -141,7 +141,7 @@ def scorecard(outlines: Sequence[Outline], rows: Mapping[Magnification, tuple[Ag
 def _explained(rows: Mapping[Magnification, Agreement], outlines: Sequence[Outline]) -> None:
     """The numbers of one outline, each with what it says, and what cannot be compared."""
     number = next(iter(rows.values())).outline
-    with st.expander(plain(f"Outline {number + 1} in words: {lesion(outlines[number])}")):
+    with st.expander(plain(f"Outline {number + 1} in words: {outlines[number].lesion()}")):
         numbers = {each: _agreement(row, each, outlines) for each, row in rows.items()}
         table(
             {
@@ -270,7 +270,7 @@ def _agreement(row: Agreement, magnification: Magnification, outlines: Sequence[
     outline = outlines[row.outline]
     return {
         "outline": str(row.outline + 1),
-        "lesion": lesion(outline),
+        "lesion": outline.lesion(),
         "saliency at": magnification.label,
         "pointing": {True: "hit", False: "miss", None: NO_VALUE}[row.pointing_hit],
         "energy inside": NO_VALUE if row.energy_inside is None else f"{row.energy_inside:.0%}",
@@ -279,12 +279,6 @@ def _agreement(row: Agreement, magnification: Magnification, outlines: Sequence[
         "tightness": NO_VALUE if row.tightness is None else f"{row.tightness:.2f}",
         "distance mm": NO_VALUE if row.centre_distance_mm is None else f"{row.centre_distance_mm:.1f}",
     }
-
-
-def lesion(outline: Outline) -> str:
-    """Type, description and outcome, as far as the annotation says them."""
-    said = (outline.lesion_type, outline.description.lower(), outline.pathology)
-    return ", ".join(str(part) for part in said if part) or "not described"
 
 
 def _spacing(mammogram: Mammogram) -> str:

@@ -22,6 +22,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, sync_playwright
 
+from mammoview.phantom import write_case
+
 REPOSITORY = Path(__file__).parents[2]
 HERE = "127.0.0.1"
 START_S = 60
@@ -163,7 +165,7 @@ class Server:
                     f"--server.port={port}",
                 ],
                 cwd=REPOSITORY,
-                env={**os.environ, **environment},
+                env={**os.environ, "MAMMOVIEW_RESULTS": str(self.folder / f"results-{port}"), **environment},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -188,6 +190,14 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HERE, 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds a synthetic case, so that no page has to make its own."""
+    folder = tmp_path_factory.mktemp("demo")
+    write_case(folder, 1)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -244,11 +244,12 @@ def test_the_loupe_shows_visible_layers_in_register(viewer: Viewer) -> None:
 
 
 WATCH = """(element, seconds) => new Promise(done => {
-    const [canvas, turns] = [element.querySelector("canvas.grid"), []];
+    const turns = [];
     const begin = performance.now();
     let last = null;
     const look = () => {
-        const now = canvas.hidden ? "bare" : element.mammoview.state().magnification;
+        const { layers, magnification } = element.mammoview.state();
+        const now = layers.grid.visible ? magnification : "bare";
         if (now !== last) turns.push([performance.now(), now]);
         last = now;
         if (performance.now() - begin < seconds * 1000) requestAnimationFrame(look);

@@ -144,6 +144,32 @@ def test_monochrome1_is_undone_last(write_dicom: Any, ramp: Any) -> None:
     assert_allclose(dark.pixels.astype(int) + bright.pixels, TOP, atol=1)
 
 
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ({}, ""),
+        ({"WindowCenter": 10, "WindowWidth": 0}, ""),
+        (
+            {"WindowCenter": 2000.5, "WindowWidth": 900, "VOILUTFunction": "SIGMOID"},
+            "SIGMOID window, centre 2000.5, width 900",
+        ),
+        (
+            {
+                "WindowCenter": [1500, 2000],
+                "WindowWidth": [600, 4000],
+                "WindowCenterWidthExplanation": ["HARDER", "SOFTER"],
+            },
+            "LINEAR window, centre 1500, width 600 (“HARDER”); the first of 2 windows",
+        ),
+        ({"VOILUTSequence": [table([0, 4095], 0, 12)] * 3}, "VOI LUT; the first of 3 tables"),
+    ],
+)
+def test_which_window_of_the_file_was_applied_is_said(
+    write_dicom: Any, ramp: Any, header: dict[str, Any], words: str
+) -> None:
+    assert only(write_dicom(ramp, bits_stored=12, **header)).voi == words
+
+
 def test_an_impossible_window_is_told_and_not_used(write_dicom: Any, ramp: Any) -> None:
     film = only(write_dicom(ramp, bits_stored=12, WindowCenter=10, WindowWidth=0))
     assert film.pixels[-1, -1] == TOP

@@ -158,7 +158,7 @@ def test_a_film_without_assessment_says_why(state):
     ("spacing", "source", "words"),
     [
         ((0.05, 0.06), "DICOM Pixel Spacing, fiducial", "DICOM Pixel Spacing, fiducial"),
-        ((0.05, 0.05), "given by the reader", "given by the reader or a file beside the film"),
+        ((0.05, 0.05), "the sidecar beside the film", "the sidecar beside the film"),
         ((0.05, 0.05), "", "source not stated"),
         (None, "", "not known: the networks assume 50 µm"),
     ],
@@ -184,6 +184,7 @@ def test_the_edge_of_the_breast_goes_with_the_film() -> None:
     assert not mask[distance > 96].any()
     blank, _ = unpack(film_payload(film(pixels=np.full((300, 200), 7, np.uint16)), "a"))
     assert not blank["breast"]["found"]
+    assert blank["paper_frame"] is None, "nothing to lay the paper's frame on"
 
 
 def test_only_squares_that_hold_saliency_are_sent_and_the_largest_value_is_said() -> None:
@@ -212,3 +213,23 @@ def test_a_map_without_saliency_sends_no_square() -> None:
     packed = payload._saliency(saliency, Weighting.CONTEXT, arrays)
     assert packed["places"] == []
     assert packed["scale"] == packed["maximum"] == 0
+
+
+def test_a_map_that_is_no_number_somewhere_is_sent_as_none_at_all() -> None:
+    """JSON knows no NaN: one in the header would leave the browser without any layer."""
+    values = np.ones((90, 70), np.float32)
+    values[3, 4] = np.nan
+    arrays = payload._Arrays()
+    saliency = Saliency({Weighting.CONTEXT: values}, Magnification.HALF, np.ones((1, 1), bool), Frame(70))
+    packed = payload._saliency(saliency, Weighting.CONTEXT, arrays)
+    assert packed["scale"] is packed["maximum"] is None
+    assert packed["places"] == []
+    with pytest.raises(ValueError, match="JSON"):
+        arrays.payload({"score": float("nan")})
+
+
+def test_a_film_with_a_window_of_its_own_comes_with_it() -> None:
+    header, _ = unpack(film_payload(film(voi="SIGMOID window, centre 1, width 2"), "a"))
+    assert header["windows"]["file"] == [0, 65535]
+    assert header["voi"] == "SIGMOID window, centre 1, width 2"
+    assert "file" not in unpack(film_payload(film(), "a"))[0]["windows"]

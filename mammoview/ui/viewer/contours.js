@@ -82,15 +82,49 @@ function breastLines(layer) {
   return { pieces: isoline(layer.array, 0.5), matrix: layer.matrix, colour: "#f0e8d8" };
 }
 
-function paintLines(context, view, { pieces, matrix: [a, b, c, d, e, f], colour }, ratio) {
+/** The border of a square frame that is drawn by its matrix. */
+function frameLines({ side, matrix }) {
+  const pieces = [[0, 0, side, 0], [side, 0, side, side], [side, side, 0, side], [0, side, 0, 0]];
+  return { pieces, matrix, colour: "#ffffff", dash: [14, 5, 3, 5] };
+}
+
+/** The same line as few long ones, each a list of points: a stroke costs by its ends. */
+function chained(pieces) {
+  const at = new Map(); // place -> the pieces that end there
+  const keys = pieces.map(([fromX, fromY, toX, toY]) => [`${fromX} ${fromY}`, `${toX} ${toY}`]);
+  keys.forEach((ends, piece) => ends.forEach((end) => at.get(end)?.push(piece) ?? at.set(end, [piece])));
+  const taken = new Uint8Array(pieces.length);
+  const chains = [];
+  for (let first = 0; first < pieces.length; first++) {
+    if (taken[first]) continue;
+    const chain = [pieces[first].slice(0, 2)];
+    let end = keys[first][0];
+    for (let piece = first; piece !== undefined; piece = at.get(end).find((each) => !taken[each])) {
+      taken[piece] = 1;
+      const onwards = keys[piece][0] === end;
+      chain.push(onwards ? pieces[piece].slice(2) : pieces[piece].slice(0, 2));
+      end = keys[piece][onwards ? 1 : 0];
+    }
+    chains.push(chain);
+  }
+  return chains;
+}
+
+function paintLines(context, view, picture, ratio) {
+  const [a, b, c, d, e, f] = picture.matrix;
   const { zoom, x, y } = view;
+  picture.chains ??= chained(picture.pieces);
   context.beginPath();
   context.setTransform(zoom * a, zoom * b, zoom * c, zoom * d, zoom * e + x, zoom * f + y);
-  for (const [fromX, fromY, toX, toY] of pieces) {
-    context.moveTo(fromX, fromY);
-    context.lineTo(toX, toY);
+  for (const [first, ...rest] of picture.chains) {
+    context.moveTo(...first);
+    for (const point of rest) context.lineTo(...point);
+    const last = rest.at(-1);
+    if (last[0] === first[0] && last[1] === first[1]) context.closePath();
   }
   context.resetTransform();
   context.lineCap = "round";
-  strokeTwice(context, colour, 2 * ratio, ratio);
+  context.lineJoin = "round";
+  context.setLineDash((picture.dash ?? []).map((length) => length * ratio));
+  strokeTwice(context, picture.colour, 2 * ratio, ratio);
 }

@@ -154,7 +154,7 @@ class Hanging extends Several {
     Object.assign(pane.choices, { film: header.film, finding: null, marks: [] });
     pane.marks = new Marks(pane.choices);
     pane.greys = null;
-    pane.choose("breast");
+    pane.choose(pane.firstPreset);
   }
 
   // ---- one scale, mirrored ------------------------------------------------------------------------

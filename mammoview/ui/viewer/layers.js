@@ -101,7 +101,8 @@ function interpolated({ values, rows, columns }, times) {
 /** A layer's picture and the matrix from the picture's own edges to scan edges. */
 function heatmapPicture(layer, level) {
   const palette = paletteOf((value) => colourOf(MAPS.heatmap, value, level));
-  const canvas = canvasOf(interpolated(layer.array, SMOOTH), 1, palette);
+  layer.smooth ??= interpolated(layer.array, SMOOTH); // the same at every level
+  const canvas = canvasOf(layer.smooth, 1, palette);
   const [a, b, c, d, e, f] = layer.matrix;
   return { canvas, matrix: [a / SMOOTH, b / SMOOTH, c / SMOOTH, d / SMOOTH, e, f], squares: false };
 }
@@ -120,25 +121,49 @@ function saliencyPicture(layer) {
   return { canvas, matrix: layer.matrix, squares: true };
 }
 
-function paintPicture(context, view, { canvas, matrix: [a, b, c, d, e, f], squares }) {
+/**
+ * The picture in as many halvings as bring it near its size on the stage, and by how much it is smaller.
+ * Each is made once, when it is first needed: smoothing the whole picture down again costs 10 ms a frame.
+ */
+function halvedTo(picture, scale) {
+  picture.halves ??= [picture.canvas];
+  const { halves } = picture;
+  const most = Math.floor(Math.log2(Math.min(picture.canvas.width, picture.canvas.height)));
+  const wanted = Math.min(Math.max(Math.round(-Math.log2(scale)), 0), most);
+  while (halves.length <= wanted) {
+    const larger = halves.at(-1);
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [(larger.width + 1) >> 1, (larger.height + 1) >> 1];
+    const context = canvas.getContext("2d");
+    context.scale(0.5, 0.5);
+    context.drawImage(larger, 0, 0); // at half the size, straight lines between pixels are the mean of 2 × 2
+    halves.push(canvas);
+  }
+  return { canvas: halves[wanted], times: 2 ** wanted };
+}
+
+function paintPicture(context, view, picture) {
+  const [a, b, c, d, e, f] = picture.matrix;
   const { zoom, x, y } = view;
-  context.setTransform(zoom * a, zoom * b, zoom * c, zoom * d, zoom * e + x, zoom * f + y);
-  context.imageSmoothingEnabled = !squares || zoom * Math.hypot(a, b) < 1;
-  context.imageSmoothingQuality = "high";
+  const scale = zoom * Math.hypot(a, b);
+  const { canvas, times } = halvedTo(picture, scale);
+  const each = zoom * times;
+  context.setTransform(each * a, each * b, each * c, each * d, zoom * e + x, zoom * f + y);
+  context.imageSmoothingEnabled = !picture.squares || scale < 1;
   context.drawImage(canvas, 0, 0);
   context.resetTransform();
 }
 
 /** A reader's line is solid, a model's dashed. */
-function paintOutline(context, view, outline, ratio) {
+function paintOutline(context, view, outline, ratio, stronger = 1) {
   context.beginPath();
   for (const [row, column] of outline.vertices) {
     context.lineTo(view.x + (column + 0.5) * view.zoom, view.y + (row + 0.5) * view.zoom);
   }
   context.closePath();
   context.lineJoin = "round";
-  context.setLineDash(outline.drawn_by === "model" ? [8 * ratio, 6 * ratio] : []);
-  strokeTwice(context, LINES[outline.drawn_by], (outline.core ? 1 : 2) * ratio, ratio);
+  context.setLineDash(outline.drawn_by === "model" ? [8 * ratio, (4 + 2 * stronger) * ratio] : []);
+  strokeTwice(context, LINES[outline.drawn_by], (outline.core ? 1 : 2) * stronger * ratio, ratio);
 }
 
 /** The current path, dark under bright, so that a line is seen on fat and on dense tissue. */

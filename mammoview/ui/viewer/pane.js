@@ -6,6 +6,7 @@ const FILLED = {
   saliency: saliencyPicture,
   disagreement: disagreementPicture,
   breast: breastLines,
+  frame: frameLines,
 };
 const LINED = { heatmap: heatmapLines, grid: gridLines };
 
@@ -16,14 +17,15 @@ class Pane extends Place {
     Object.assign(this, { viewer, stage, choices, film: null, layers: null, cursor: null, drag: null });
     this.marks = new Marks(choices);
     this.pictures = {};
-    this.painted = {};
+    this.painted = [];
     this.stale = new Set();
     this.contexts = Object.fromEntries(
-      ["film", ...LAYERS, "marks"].map((name) => [name, this.find(`canvas.${name}`).getContext("2d")]),
+      ["film", "layers", "marks"].map((name) => [name, this.find(`canvas.${name}`).getContext("2d")]),
     );
     this.loupe = this.find("canvas.loupe").getContext("2d");
     this.listening = new AbortController();
     this.listen();
+    this.pairing = new Pairing(this);
     this.watcher = new ResizeObserver(() => this.resize());
     this.watcher.observe(stage);
   }
@@ -61,7 +63,7 @@ class Pane extends Place {
   }
 
   setLayers(header, arrays) {
-    this.layers = { ...header };
+    this.layers = { ...header, pairs: pairsWith(arrays, header.pairs) };
     if (header.assessed) {
       const withArray = (layer) => ({ ...layer, array: arrays[layer.array] });
       this.layers.heatmap = withArray(header.heatmap);
@@ -96,7 +98,7 @@ class Pane extends Place {
     const { stale } = this;
     this.stale = new Set();
     this.drawFilm(stale);
-    LAYERS.forEach((name) => this.drawLayer(name, stale.has("view")));
+    this.drawLayers(stale.has("view"));
     if (["view", "film", "marks"].some((each) => stale.has(each))) this.drawMarks();
     this.drawLoupe();
     this.placeTargets();
@@ -117,31 +119,37 @@ class Pane extends Place {
     return resampled(pyramid, { ...view, zoom: view.zoom * header.reduction }, width, height);
   }
 
-  drawLayer(name, moved) {
-    const context = this.contexts[name];
+  /** All on one canvas: each canvas that changes costs 2 to 3 ms of a frame, whatever is drawn on it. */
+  drawLayers(moved) {
+    const context = this.contexts.layers;
     const { canvas } = context;
-    canvas.hidden = !this.isVisible(name);
-    if (canvas.hidden) {
-      this.painted[name] = null;
-      return;
-    }
-    canvas.style.opacity = this.opacity(name);
-    const picture = this.picture(name);
-    if (!moved && this.painted[name] === picture) return;
-    this.painted[name] = picture;
+    const seen = FROM_BELOW.filter((name) => this.isVisible(name));
+    canvas.hidden = seen.length === 0;
+    const looks = seen.flatMap((name) => [this.picture(name), this.opacity(name)]);
+    const same = looks.length === this.painted.length && looks.every((look, k) => look === this.painted[k]);
+    if (same && !moved) return;
+    this.painted = looks;
     context.clearRect(0, 0, canvas.width, canvas.height);
-    this.paintLayer(context, this.view, name);
+    this.paintLayers(context, this.view, seen);
+  }
+
+  paintLayers(context, view, names) {
+    for (const name of names) {
+      context.globalAlpha = this.opacity(name);
+      this.paintLayer(context, view, name);
+    }
+    context.globalAlpha = 1;
   }
 
   paintLayer(context, view, name) {
     const picture = this.picture(name);
-    if (name === "outlines") picture.forEach((outline) => paintOutline(context, view, outline, this.ratio));
+    if (name === "outlines") paintOutlines(context, view, picture, this.ratio);
     else if (picture.pieces) paintLines(context, view, picture, this.ratio);
     else paintPicture(context, view, picture);
   }
 
   picture(name) {
-    if (name === "outlines") return this.layer(name);
+    if (name === "outlines") return this.pairing.picture(this.layer(name));
     const [level, lined] = [this.level(name), this.choices.lined.has(name)];
     const key = `${name} ${this.magnification} ${this.stride} ${this.choices.weighting} ${lined}`;
     const layer = this.layer(name);
@@ -161,11 +169,7 @@ class Pane extends Place {
     const radius = placeLoupe(loupe.canvas, place, this.ratio);
     const view = loupeView(this.view, place, radius);
     paintFilm(loupe, this.sample(view, 2 * radius, 2 * radius), this.greys);
-    for (const name of LAYERS.filter((each) => this.isVisible(each))) {
-      loupe.globalAlpha = this.opacity(name);
-      this.paintLayer(loupe, view, name);
-    }
-    loupe.globalAlpha = 1;
+    this.paintLayers(loupe, view, FROM_BELOW.filter((name) => this.isVisible(name)));
   }
 
   get isLoupeOn() {

@@ -21,6 +21,7 @@ from scipy import ndimage
 from mammoview.domain import (
     REFERENCE_MM,
     Assessment,
+    Drawn,
     Finding,
     Heatmap,
     Laterality,
@@ -35,11 +36,14 @@ from mammoview.domain import (
 from mammoview.geometry import Frame
 from mammoview.nipple import estimate_nipple
 from mammoview.overlays import SALIENT_PERCENTILE, saliency_scale
-from mammoview.prepare import breast_core, find_breast
+from mammoview.paper_frame import SIDE, paper_frame
+from mammoview.prepare import breast_core, find_breast, is_mirrored
+from mammoview.scorecard import Comparison, comparisons
 
 __all__ = ["MeasuredError", "film_id", "film_payload", "halved", "layers_payload"]
 
 WITHHELD = "hidden until revealed"
+FULL = 65535  # white of a film that comes with a window or a table of its own
 _NAME = b"MAMMOVU1"
 _LARGE = 2048  # rows or columns; a smaller film hangs at its own size
 _TILE = 32  # pixels along a square of saliency
@@ -80,7 +84,8 @@ class _Arrays:
         return len(self.parts) - 1
 
     def payload(self, header: Mapping[str, Any]) -> bytes:
-        text = json.dumps({**header, "arrays": self.places}, sort_keys=True, separators=(",", ":")).encode()
+        whole = {**header, "arrays": self.places}
+        text = json.dumps(whole, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
         text += b" " * (-len(text) % 8)
         return b"".join([_NAME, struct.pack("<II", len(text), 0), text, *self.parts])
 
@@ -114,12 +119,14 @@ def film_payload(mammogram: Mammogram, key: str, hung: int | None = None) -> byt
             "sampling_mm": mammogram.sampling_mm,
             "synthetic": mammogram.synthetic,
             "air": look.air,
-            "windows": look.windows,
+            "windows": look.windows | ({"file": [0, FULL]} if mammogram.voi else {}),
+            "voi": mammogram.voi,
             "breast": {
                 "array": arrays.add(look.breast.astype(np.uint8)),
                 "matrix": look.frame.canvas_matrix(),
                 "found": look.found,
             },
+            "paper_frame": _paper_frame(mammogram, look) if look.found else None,
             "chest_wall_left": look.chest_wall_left,
             "nipple": look.nipple,
             **_orientation(mammogram, look.chest_wall_left),
@@ -155,6 +162,8 @@ def layers_payload(
         "errors": {magnification.key: asdict(error) for magnification, error in errors.items()},
         "warnings": list(warnings),
         "outlines": [_outline(line) for line in (*mammogram.outlines, *found)],
+        "drawn": len(mammogram.outlines),
+        "pairs": _pairs(mammogram, assessment, arrays),
         "assessed": assessment is not None,
         "state": state,
         "withheld": withheld,
@@ -174,11 +183,9 @@ def halved(pixels: NDArray[np.uint16]) -> NDArray[np.uint16]:
 
 
 def _spacing_source(mammogram: Mammogram) -> str:
-    """Where the millimetres come from, in words that hold of every film: a sidecar speaks for the reader."""
+    """Where the millimetres come from: a file, the sidecar beside it, the reader, or nobody."""
     if mammogram.spacing_mm is None:
         return f"not known: the networks assume {REFERENCE_MM * 1000:.0f} µm"
-    if mammogram.spacing_source == "given by the reader":
-        return "given by the reader or a file beside the film"
     return mammogram.spacing_source or "source not stated"
 
 
@@ -230,6 +237,19 @@ def _look(mammogram: Mammogram) -> _Look:
     return _Look(int((air + skin) / 2), windows, left, search.mask, search.frame, found, nipple)
 
 
+def _paper_frame(mammogram: Mammogram, look: _Look) -> dict[str, Any]:
+    """The frame's corners by its matrix, and in words on what it was laid."""
+    spacing = mammogram.spacing_mm or (REFERENCE_MM, REFERENCE_MM)
+    laid = paper_frame(look.breast, look.frame, is_mirrored(look.breast), mammogram.pixels.shape[0], spacing)
+    size = f"{SIDE * REFERENCE_MM:.1f} mm square"
+    if mammogram.spacing_mm is None:
+        size = f"{SIDE} pixels square, the 50 µm assumed"
+    words = f"{size}, laid on the breast's most protruding point, since nothing finds the nipple"
+    if laid.beyond_film:
+        words += "; it reaches beyond the film"
+    return {"matrix": laid.frame.canvas_matrix(), "side": SIDE, "words": words}
+
+
 def _chest_wall_left(breast: NDArray[np.bool_]) -> bool | None:
     """On which half more of the breast lies; None where both hold as much of it."""
     half = breast.shape[1] // 2
@@ -261,6 +281,68 @@ def _outline(line: Outline) -> dict[str, Any]:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     return {"score": finding.score, "area_mm2": finding.area_mm2, "box": finding.box}
+
+
+def _pairs(mammogram: Mammogram, assessment: Assessment | None, arrays: _Arrays) -> list[dict[str, Any]]:
+    """Each boundary that a reader drew, and at each magnification what it is compared with and how well.
+
+    `outline` and `found` count the outlines that are sent, `finding` the findings.
+    """
+    drawn = [
+        index
+        for index, line in enumerate(mammogram.outlines)
+        if line.drawn_by is Drawn.READER and not line.core
+    ]
+    order = () if assessment is None else tuple(_ordered_saliency(assessment))
+    compared = [
+        comparisons(assessment, mammogram.outlines, each.magnification) for each in order if assessment
+    ]
+    pairs = []
+    for number, index in enumerate(drawn):
+        each = [of_all[number] for of_all in compared]
+        finding = each[0].finding if each else None
+        pairs.append(
+            {
+                "outline": index,
+                "lesion": mammogram.outlines[index].lesion(),
+                "finding": finding,
+                "found": None if finding is None else len(mammogram.outlines) + finding,
+                "at": {
+                    saliency.magnification.key: _agreement(one, mammogram, arrays)
+                    for saliency, one in zip(order, each, strict=True)
+                },
+            }
+        )
+    return pairs
+
+
+def _agreement(comparison: Comparison, mammogram: Mammogram, arrays: _Arrays) -> dict[str, Any]:
+    """The numbers of one outline at one magnification; the distance in pixels too, which needs no spacing."""
+    agreement = comparison.agreement
+    return {
+        "pointing_hit": agreement.pointing_hit,
+        "energy_inside": agreement.energy_inside,
+        "dice": agreement.dice,
+        "iou": agreement.iou,
+        "tightness": agreement.tightness,
+        "distance_mm": None if mammogram.spacing_mm is None else agreement.centre_distance_mm,
+        "distance_px": comparison.centre_distance_px,
+        "salient": None if comparison.salient is None else _salient(comparison, arrays),
+    }
+
+
+def _salient(comparison: Comparison, arrays: _Arrays) -> dict[str, Any]:
+    """The pixels that tightness counts, as 1, in squares as the saliency is sent."""
+    values, frame = _cropped(np.asarray(comparison.salient).astype(np.float32), comparison.frame)
+    tiles, places = _tiled(values.astype(np.uint8))
+    return {
+        "array": arrays.add(tiles),
+        "places": places,
+        "tile": _TILE,
+        "rows": values.shape[0],
+        "columns": values.shape[1],
+        "matrix": frame.canvas_matrix(),
+    }
 
 
 def _evidence(assessment: Assessment, arrays: _Arrays) -> dict[str, Any]:
@@ -321,7 +403,7 @@ def _disagreement(assessment: Assessment, arrays: _Arrays) -> dict[str, Any] | N
     return {
         "array": arrays.add(spread),
         "matrix": assessment.heatmap.frame.canvas_matrix(),
-        "most": float(spread.max()),
+        "most": _number(spread.max()),
         "stride": stride,
     }
 
@@ -337,11 +419,12 @@ def _saliency(saliency: Saliency, weighting: Weighting, arrays: _Arrays) -> dict
     """Values from 0 to `scale` as 0 to 255, rounded up, so that what is not 0 stays so.
 
     What is larger than `scale` is 255 too; `maximum` says how far it goes. Only the tiles that hold
-    something are sent.
+    something are sent. A map that is no number somewhere has no scale, and nothing of it is shown.
     """
     values, frame = _cropped(saliency.maps[weighting], saliency.frame)
-    scale = saliency_scale(values)
-    shares = np.clip(values / scale, 0, 1) if scale > 0 else np.zeros(values.shape)
+    maximum = _number(values.max())
+    scale = None if maximum is None else saliency_scale(values)
+    shares = np.clip(values / scale, 0, 1) if scale else np.zeros(values.shape)
     tiles, places = _tiled(np.ceil(shares * 255).astype(np.uint8))
     return {
         "array": arrays.add(tiles),
@@ -352,10 +435,15 @@ def _saliency(saliency: Saliency, weighting: Weighting, arrays: _Arrays) -> dict
         "matrix": frame.canvas_matrix(),
         "magnification": saliency.magnification.key,
         "scale": scale,
-        "maximum": float(values.max()),
+        "maximum": maximum,
         "percentile": SALIENT_PERCENTILE,
         "weighting": weighting.value,
     }
+
+
+def _number(value: float | np.floating[Any]) -> float | None:
+    """None for what is no number: a browser does not read it."""
+    return float(value) if np.isfinite(value) else None
 
 
 def _tiled(codes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], list[list[int]]]:

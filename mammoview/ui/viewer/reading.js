@@ -7,9 +7,11 @@ const NAMES = {
   outlines: "Outlines",
   disagreement: "Disagreement",
   breast: "Breast edge",
+  frame: "Paper's frame",
 };
 const LAYERS = Object.keys(NAMES);
-const VALUED = LAYERS.filter((name) => name !== "outlines");
+const VALUED = LAYERS.filter((name) => name !== "outlines" && name !== "frame");
+const FROM_BELOW = ["breast", "frame", "heatmap", "grid", "disagreement", "saliency", "outlines"]; // as they lie over the film
 const MAGNIFICATION_KEYS = { q: "0.5", w: "0.33", e: "0.25" };
 
 /** What stays when the film changes or the page draws the viewer anew. */
@@ -17,7 +19,7 @@ function firstChoices() {
   return {
     shown: new Set(), // layers
     putAside: null, // layers that "Hide all" took away
-    opacity: { heatmap: 0.45, grid: 0.45, saliency: 0.8, outlines: 1, disagreement: 0.45, breast: 1 },
+    opacity: { heatmap: 0.45, grid: 0.45, saliency: 0.8, outlines: 1, disagreement: 0.45, breast: 1, frame: 1 },
     lined: new Set(), // layers drawn as a line at the level instead of filled
     level: {}, // by layer, where the reader moved it away from the card's
     chosen: "heatmap",
@@ -32,6 +34,7 @@ function firstChoices() {
     nipples: {}, // where the reader put it: {x, y} on the scan, by film
     film: null,
     finding: null, // the one that was gone to last
+    compared: null, // {outline, finding}: the pair whose numbers are told
     view: null, // {zoom, row, column, fitted}: the scan point in the middle of the stage
     window: null, // {preset, low, high}
   };
@@ -47,6 +50,11 @@ function limited(value, low, high) {
 
 /** What the viewer knows without drawing: `film`, `layers`, `choices`, `cursor`, `blink` and `peeking` are the viewer's. */
 class Reading {
+  /** A film that says how its greys are meant is first seen so. */
+  get firstPreset() {
+    return "file" in this.film.header.windows ? "file" : "breast";
+  }
+
   get evidence() {
     return this.layers?.film === this.film?.header.film ? this.layers : null;
   }
@@ -80,6 +88,7 @@ class Reading {
   layer(name) {
     const evidence = this.evidence;
     if (name === "breast") return this.film?.breast.found ? this.film.breast : undefined;
+    if (name === "frame") return this.film?.header.paper_frame ?? undefined;
     if (name === "outlines") return evidence?.outlines.length ? evidence.outlines : undefined;
     if (!evidence?.assessed) return undefined;
     if (name === "heatmap") return evidence.heatmap;
@@ -116,11 +125,18 @@ class Reading {
 
   isEmpty(name) {
     const layer = this.layer(name);
-    if (name === "outlines" || name === "breast") return false;
+    if (["outlines", "breast", "frame"].includes(name)) return false;
     if (name === "saliency") return layer.scale === 0;
     if (name === "disagreement") return layer.most === 0;
     const level = this.level(name);
     return !layer.array.values.some((value) => value >= level);
+  }
+
+  /** A network that gave no number somewhere has failed there, and says so. */
+  isNumber(name) {
+    const layer = this.layer(name);
+    if (name === "saliency") return layer.scale !== null;
+    return !layer.array.values.some(Number.isNaN);
   }
 
   stateInWords(name) {
@@ -128,8 +144,9 @@ class Reading {
     const layer = this.layer(name);
     const shown = this.choices.shown.has(name) ? "shown" : "off";
     if (name === "outlines") return this.outlinesInWords(layer, shown);
-    if (name === "breast") return layer ? shown : "not told from the background";
+    if (name === "breast" || name === "frame") return layer ? shown : "not told from the background";
     if (!layer) return this.evidence?.assessed ? "not run at this magnification" : (this.evidence?.state ?? "not run");
+    if (!this.isNumber(name)) return "ran, gave no number";
     if (name === "disagreement" && layer.most === 0) return "ran, all three agree";
     if (name === "disagreement" && shown === "shown") return `shown · most ${layer.most.toFixed(2)}`;
     return this.isEmpty(name) ? "ran, nothing above the level" : shown;
@@ -189,7 +206,7 @@ class Reading {
 
   saliencyScale() {
     const { scale, percentile } = this.layer("saliency");
-    if (scale === 0) return ["nothing kept"];
+    if (!scale) return [scale === null ? "no number" : "nothing kept"];
     return ["0", `film's ${percentile}th percentile`, `≥ ${exponential(scale)}`];
   }
 
@@ -215,7 +232,9 @@ class Reading {
     const { spacing_mm: spacing, spacing_source: source, sampling_mm: sampling } = this.film.header;
     if (!spacing) return `Pixels only; spacing ${source}`;
     const sampled = sampling ? `; sampled every ${Math.max(...sampling).toFixed(3)} mm` : "";
-    return `${spacing.map((mm) => mm.toFixed(4)).join(" × ")} mm per pixel down × across: ${source}${sampled}`;
+    const [down, across] = spacing.map((mm) => mm.toFixed(4));
+    const size = down === across ? `${down} mm per pixel` : `${down} × ${across} mm per pixel down × across`;
+    return `${size}: ${source}${sampled}`;
   }
 
   /** Only of what is seen: a hidden layer tells nothing before it is asked. */
@@ -241,11 +260,13 @@ class Reading {
     if (name === "breast") return value ? "inside" : "outside";
     if (name !== "saliency") return Number.isNaN(value) ? "not a number" : value.toFixed(2);
     const { scale } = this.layer(name);
+    if (scale === null) return "not a number";
     return value === 255 ? `≥ ${exponential(scale)}` : exponential((value / 255) * scale);
   }
 
   saliencyMeaning() {
-    const largest = this.isLaidOver("saliency") ? `; largest ${exponential(this.layer("saliency").maximum)}` : "";
+    const maximum = this.isLaidOver("saliency") ? this.layer("saliency").maximum : null;
+    const largest = maximum === null ? "" : `; largest ${exponential(maximum)}`;
     return `${WEIGHTINGS[this.choices.weighting][1]}${largest}`;
   }
 }

@@ -31,6 +31,9 @@ class Viewer {
     this.listening = new AbortController();
     this.listen();
     this.marker = new Marker(this);
+    this.agreement = new AgreementCard(this);
+    this.profiler = new Profiler(this);
+    this.stepper = new Stepper(this);
     this.arrangement = new Arrangement(this);
     const hook = {
       scanToPage: (row, column, name) => (this.panes.find((pane) => pane.name === name) ?? this.pane).scanToPage(row, column),
@@ -99,11 +102,12 @@ class Viewer {
     single.setFilm(header, arrays);
     if (single.choices.film !== header.film) {
       // Grey first: another film is seen without its layers, whatever was shown over the last one.
-      const unseen = { shown: new Set(), putAside: null, finding: null, marks: [] };
+      const unseen = { shown: new Set(), putAside: null, finding: null, compared: null, marks: [] };
       this.blink.stop();
+      this.profiler.forget();
       Object.assign(single.choices, { film: header.film, view: null, window: null, level: {}, ...unseen });
     }
-    if (!single.choices.window) single.choose("breast");
+    if (!single.choices.window) single.choose(single.firstPreset);
     single.resize();
     this.arrangement.fill();
   }
@@ -151,6 +155,8 @@ class Viewer {
     setText(this.find(".name"), [header.source, hangingOf(header)].filter(Boolean).join(" · "));
     this.find(".synthetic").hidden = !header.synthetic;
     this.find(".mirrored").hidden = !header.mirrored;
+    for (const each of [this.find(".voi"), this.find('option[value="file"]')]) each.hidden = !header.voi;
+    setText(this.find(".voi"), `The file says: ${header.voi}`);
   }
 
   /** Of every film on the screen. */
@@ -311,6 +317,7 @@ class Viewer {
     const isAiming = this.choices.tool in TOOLS || this.choices.tool === "arc";
     for (const pane of this.panes) pane.stage.classList.toggle("measuring", isAiming);
     if (!this.marks.drawing) this.listMarks(this.marks.all(...this.pane.measured));
+    this.profiler.draw();
   }
 
   listMarks(marks) {
@@ -328,6 +335,8 @@ class Viewer {
 
   drawPanel() {
     for (const name of LAYERS) this.drawRow(this.find(`[data-layer="${name}"]`), name);
+    this.agreement.draw();
+    this.profiler.draw();
     setText(this.find(".count"), this.pane.findingsInWords());
     const next = this.find(".next");
     next.hidden = !this.pane.findings.length;
@@ -339,6 +348,7 @@ class Viewer {
     this.find(".hide").setAttribute("aria-pressed", String(this.choices.putAside !== null));
     this.find(".weighting").value = this.choices.weighting;
     setText(this.find(".meaning"), this.pane.saliencyMeaning());
+    setText(this.find(".laid"), this.pane.layer("frame")?.words ?? "");
     for (const each of this.findAll("[data-when]")) each.hidden = !this.choices.shown.has(each.dataset.when);
     for (const [group, value] of [["magnification", this.pane.magnification], ["stride", String(this.pane.stride)]]) {
       for (const radio of this.findAll(`input[name="${group}"]`)) radio.checked = radio.value === value;
@@ -420,6 +430,7 @@ class Viewer {
       blinking: this.blink.what,
       weighting: this.choices.weighting,
       tool: this.choices.tool,
+      compared: this.choices.compared,
       marks: this.film ? this.marks.all(...this.pane.measured) : [],
       ...(this.pane.isReady && this.view),
       fitted: Boolean(this.choices.view?.fitted),
@@ -518,6 +529,7 @@ class Viewer {
   escape() {
     this.find(".help").hidden = true;
     this.blink.stop();
+    this.pane.pairing.letGo();
     if (this.choices.tool) this.setTool(this.choices.tool);
     this.arrangement.group?.arc?.clear();
     this.redraw("marks");
@@ -559,10 +571,11 @@ class Viewer {
     if (this.holdingLoupe) this.holdLoupe(false);
   }
 
-  actionOf({ key, code, shiftKey }) {
-    const digit = /^Digit([1-6])$/.exec(code)?.[1];
+  actionOf({ key, code, shiftKey, repeat }) {
+    const digit = /^Digit([1-7])$/.exec(code)?.[1];
     if (digit) return () => (shiftKey ? this.solo(LAYERS[digit - 1]) : this.toggle(LAYERS[digit - 1]));
     const letter = key.toLowerCase();
+    if (letter in STEP_KEYS) return () => this.stepper.press({ letter, shiftKey, repeat });
     if (letter in MAGNIFICATION_KEYS) return () => this.setMagnification(MAGNIFICATION_KEYS[letter]);
     const { chosen, opacity, magnificationBefore, marks } = this.choices;
     const step = shiftKey ? 1 / this.ratio : KEY_PAN;
@@ -573,16 +586,16 @@ class Viewer {
       t: () => this.toggleBlink(shiftKey ? "magnifications" : "layers"),
       i: () => this.invert(),
       o: () => this.toggleLine(chosen),
-      m: () => this.setTool("ruler"),
+      m: () => this.setTool(shiftKey ? "profile" : "ruler"),
       p: () => this.setTool(shiftKey ? "ellipse" : "rectangle"),
       enter: () => this.markMiddle(),
       delete: () => this.unmark(marks.at(-1)),
       backspace: () => this.unmark(marks.at(-1)),
       g: () => this.arrangement.turnThree(),
       h: () => this.arrangement.turnFour(),
-      a: () => this.setTool("arc"),
       n: () => this.nextFinding(),
-      d: () => this.choose("breast"),
+      a: () => (this.arrangement.isHung ? this.setTool("arc") : this.pane.pairing.next()),
+      d: () => this.choose(this.pane.firstPreset),
       f: () => this.pane.fit(),
       z: () => this.pane.zoomTo(1),
       "+": () => this.pane.zoomStep(1),
@@ -616,6 +629,8 @@ function mountFilm(place, header, arrays, root) {
     place.viewer?.dispose();
     place.viewer = new Viewer(root, place.choices);
     place.viewer.marker.follow(header.viewer);
+    place.viewer.profiler.follow(header.viewer);
+    place.viewer.stepper.follow(header.viewer);
     place.viewer.arrangement.hung = place.hung;
   }
   const { viewer } = place;

@@ -79,9 +79,9 @@ def _itself(mammogram: Mammogram) -> Mammogram:
 class Prepared(getattr(session, "_plain", session.Session)):  # type: ignore[misc]
     """Some cases come with what the networks would have said."""
 
-    def open(self, key: Any, read: Any) -> None:
+    def open(self, key: Any, read: Any, hers: bool = True) -> None:
         before = self._case
-        super().open(key, read)
+        super().open(key, read, hers)
         if self._case is before:
             return
         scene = st.query_params["scene"]
