@@ -139,11 +139,11 @@ def test_another_reader_sees_nothing_of_the_first_ones_upload(
 
 
 def test_an_upload_is_removed_with_its_session(page: Page, address: str, temporary: Path) -> None:
-    before = set(temporary.glob("mammoview-*/*"))
+    before = set(temporary.glob("mammoview-*/films/*"))
     page.goto(address)
     upload(page, sent("short-lived.png", film()))
     expect_film(page, "short-lived")
-    kept = set(temporary.glob("mammoview-*/*")) - before
+    kept = set(temporary.glob("mammoview-*/films/*")) - before
     assert [path.name for path in kept] == ["short-lived.png"]
     page.context.close()
     until(lambda: not any(path.exists() for path in kept), 15)
