@@ -26,6 +26,7 @@ from mammoview.domain import (
     Progress,
     Settings,
 )
+from mammoview.errors import MammoviewError
 from mammoview.results import Results, key_of
 from mammoview.scorecard import agreements
 from mammoview.ui import uploads
@@ -101,6 +102,7 @@ class Session:
         self._case: _Case | None = None
         self._numbers = itertools.count(1)
         self._under_way: _UnderWay | None = None
+        self._further: list[int] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._uploaded: tuple[Hashable, tuple[Path, ...]] | None = None
         self._leaving: threading.Timer | None = None
@@ -169,7 +171,7 @@ class Session:
         """Put the case away, and stop working on it."""
         if (work := self.work) is not None:
             work.cancel()
-        self._under_way = None
+        self._under_way, self._further = None, []
         self._case = None
         self.hung_over = None
 
@@ -259,8 +261,24 @@ class Session:
             self._under_way = _UnderWay(case, index, work)
             line().add(work)
 
+    @property
+    def not_assessed(self) -> list[int]:
+        """Films of the case that have no assessment before her; none of them is read to know."""
+        return [index for index in range(len(self.films)) if index not in self._present().assessments]
+
+    @property
+    def further(self) -> int:
+        """How many films of the case are assessed after the one under way."""
+        return len(self._further)
+
+    def assess_all(self) -> None:
+        """Assess every film of the case that is not, one after the other; a cancelled one ends it."""
+        if self.work is None and (films := self.not_assessed):
+            self._further = films
+            self._go_on()
+
     def collect(self) -> None:
-        """Keep what the finished work gave, with the case it was started for."""
+        """Keep what the finished work gave, with the case it was started for, and go on to the next film."""
         under_way = self._under_way
         if under_way is None or not under_way.work.finished:
             return
@@ -271,8 +289,19 @@ class Session:
             case.agreements.pop(index, None)
         elif work.state is State.CANCELLED:
             case.cancelled.add(index)
+            self._further = []
         else:
             case.failures[index] = work.failure
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Begin with the next film that is to be assessed and can be read."""
+        while self._further and self.work is None:
+            index = self._further.pop(0)
+            try:
+                self.assess(index)
+            except MammoviewError as error:
+                self._present().failures[index] = str(error)
 
     def _key(self, index: int) -> str:
         """Of the film's result; made once, since it goes through all pixels."""

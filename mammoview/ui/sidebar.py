@@ -54,6 +54,9 @@ def assessing(session: Session, index: int, withheld: bool) -> None:
         again = session.assessment(index) is not None
         if st.button("Assess again" if again else "Assess", type="primary", disabled=busy, width="stretch"):
             session.assess(index)
+        others = [other for other in session.not_assessed if other != index]
+        if others and st.button("Assess all views", disabled=busy, width="stretch"):
+            session.assess_all()
         if session.work is not None:
             _progress(session, withheld)
         elif session.cancelled(index):
@@ -154,7 +157,8 @@ def _progress(session: Session, withheld: bool) -> None:
         if withheld:  # how long each step takes would tell how much was found
             st.caption("A film is being assessed; its findings stay hidden.")
         else:
-            st.progress(work.share, text=plain(f"{session.films[index].label}: {_what(session)}"))
+            then = f" Then {session.further} more." if session.further else ""
+            st.progress(work.share, text=plain(f"{session.films[index].label}: {_what(session)}{then}"))
         st.button("Cancel", on_click=work.cancel, disabled=work.stopping, width="stretch")
 
 

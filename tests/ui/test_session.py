@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from mammoview.domain import Assessment, Film, Magnification, Mammogram, Progress
+from mammoview.errors import UnreadableScan
 from mammoview.ui import session as sessions
 from mammoview.ui.session import Session
 from mammoview.ui.work import Work, line
@@ -219,3 +220,39 @@ def test_assess_again_assesses_again(assessing: Assessing) -> None:
     time.sleep(0.1)
     assert not under_way(session).finished
     under_way(session).cancel()
+
+
+def test_all_views_are_assessed_one_after_the_other_and_one_that_cannot_be_read_is_passed_over(
+    assessing: Assessing,
+) -> None:
+    def unreadable() -> Mammogram:
+        raise UnreadableScan("the second film is broken; choose another one")
+
+    def case() -> tuple[Film, ...]:
+        first, third = films()[0], other_films()[0]
+        return first, Film("broken", None, None, unreadable), third
+
+    session = Session()
+    session.open("case", case)
+    session.assess_all()
+    assert (session.assessed_film, session.further) == (0, 2)
+    assessing.open.set()
+    until(lambda: under_way(session).finished)
+    session.collect()
+    assert (session.assessed_film, session.further) == (2, 0)
+    assert session.failure(1) == "the second film is broken; choose another one"
+    until(lambda: under_way(session).finished)
+    session.collect()
+    assert session.work is None
+    assert session.not_assessed == [1]
+
+
+def test_cancelling_one_of_all_views_ends_them_all(assessing: Assessing) -> None:
+    session = Session()
+    session.open("case", lambda: (*films(), *other_films()))
+    session.assess_all()
+    under_way(session).cancel()
+    until(lambda: under_way(session).finished)
+    session.collect()
+    assert session.work is None
+    assert session.not_assessed == [0, 1]
