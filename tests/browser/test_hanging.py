@@ -290,6 +290,30 @@ def test_the_breasts_are_moved_in_mirror_image(case: Case) -> None:
     assert all(panes(shown)[name]["x"] != after[name]["x"] for name in after)
 
 
+def test_a_window_that_only_one_file_brings_leaves_the_others_theirs(case: Case) -> None:
+    shown = case("file")
+    hang(shown, 2)
+    assert [pane["window"]["preset"] for pane in panes(shown).values()] == ["file", "breast"]
+    stage(shown, "RCC").focus()
+    for name, presets in (("skin", ["skin", "skin"]), ("file", ["file", "breast"])):
+        shown.get_by_label("Window preset").select_option(name)
+        settle(shown)
+        assert [pane["window"]["preset"] for pane in panes(shown).values()] == presets
+
+
+def test_greys_are_measured_on_the_film_itself(case: Case) -> None:
+    shown = case("four")
+    hang(shown, 4)
+    for name in ("Profile", "Rectangle", "Ellipse"):
+        expect(shown.get_by_role("button", name=name, exact=True)).to_be_disabled()
+    stage(shown, "LCC").focus()
+    for key in ("p", "Shift+P", "Shift+M"):
+        shown.page.keyboard.press(key)
+        assert state(shown)["tool"] is None
+    press(shown, "Four views")
+    expect(shown.get_by_role("button", name="Profile", exact=True)).to_be_enabled()
+
+
 @pytest.mark.parametrize(("name", "mirrored"), [("LCC", False), ("RCC", True)])
 def test_salient_pixels_lie_on_their_film_in_a_pane(case: Case, name: str, mirrored: bool) -> None:
     shown = case("register")

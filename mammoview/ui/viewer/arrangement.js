@@ -2,6 +2,8 @@
 
 const hangings = (globalThis[Symbol.for("mammoview.hangings")] ??= new Map()); // viewer's key -> {hanging, changed}
 
+const OF_THE_FILM_ITSELF = ["rectangle", "ellipse", "profile"]; // tools that read greys, of which a hung film has means
+
 class Arrangement {
   constructor(viewer) {
     this.viewer = viewer;
@@ -114,6 +116,6 @@ class Arrangement {
     four.hidden = !this.hanging;
     this.viewer.find(".arc").hidden = !this.isHung;
     this.group?.write();
-    for (const tool of this.viewer.findAll('[data-tool="rectangle"], [data-tool="ellipse"]')) tool.disabled = this.isHung;
+    for (const tool of OF_THE_FILM_ITSELF) this.viewer.find(`[data-tool="${tool}"]`).disabled = this.isHung;
   }
 }

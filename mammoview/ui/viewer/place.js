@@ -93,8 +93,11 @@ class Place extends Reading {
     return { x: (size.width / 2 - view.x) / view.zoom, y: (size.height / 2 - view.y) / view.zoom };
   }
 
-  choose(preset) {
-    const [low, high] = this.film.header.windows[preset];
+  /** A film that has no window of that name is shown by its first: not every file brings one of its own. */
+  choose(name) {
+    const { windows } = this.film.header;
+    const preset = name in windows ? name : this.firstPreset;
+    const [low, high] = windows[preset];
     this.choices.window = { preset, low, high };
     this.redraw("greys");
   }

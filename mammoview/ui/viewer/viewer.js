@@ -485,7 +485,7 @@ class Viewer {
 
   /** Chosen again, a tool is put away and a drag moves the film as before. */
   setTool(tool) {
-    if (this.arrangement.isHung && ["rectangle", "ellipse"].includes(tool)) return this.speak("Grey values are measured on the film itself: Enter opens it");
+    if (this.arrangement.isHung && OF_THE_FILM_ITSELF.includes(tool)) return this.speak("Grey values are measured on the film itself: Enter opens it");
     if (!this.arrangement.isHung && tool === "arc") return this.speak("The arc needs the views of a case: H");
     this.choices.tool = this.choices.tool === tool ? null : tool;
     this.marks.pending = null;

@@ -27,6 +27,7 @@ CASES = {  # label, spacing, whether the chest wall is on the left of the film
     "missing": (("LMLO", 0.5, True), ("LCC", 0.5, True), ("RCC", 0.5, False)),
     "mislabelled": (("RCC", 0.5, True), ("LCC", 0.5, True), ("LCC", 0.25, True), ("LMLO", 0.5, True)),
     "unmeasured": (("RCC", None, False), ("RMLO", 0.5, False)),
+    "file": (("RCC", 0.5, False), ("LCC", 0.5, True)),
     "large": (("RCC", 0.05, False), ("LCC", 0.05, True)),
 }
 
@@ -66,6 +67,10 @@ def films(scene: str) -> tuple[Film, ...]:
         both = (reading_page.FILM, second)
         return tuple(Film(each.source, each.laterality, each.view, partial(_itself, each)) for each in both)
     case = CASES[scene]
+    if scene == "file":  # the first one's file brings a window of its own
+        made = [film(number, *each) for number, each in enumerate(case)]
+        made[0] = replace(made[0], voi="a window of the file")
+        return tuple(Film(each.source, each.laterality, each.view, partial(_itself, each)) for each in made)
     return tuple(
         Film(f"film.{number}", Laterality(each[0][0]), View(each[0][1:]), partial(film, number, *each))
         for number, each in enumerate(case)
