@@ -117,6 +117,7 @@ function paintLines(context, view, picture, ratio) {
     if (last[0] === first[0] && last[1] === first[1]) context.closePath();
   }
   context.resetTransform();
+  context.setLineDash([]); // an outline of the model's may have been painted last
   context.lineCap = "round";
   context.lineJoin = "round";
   strokeTwice(context, picture.colour, 2 * ratio, ratio);
