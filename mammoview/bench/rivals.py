@@ -59,7 +59,7 @@ def monai_window(
 
     def spread(patches: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = classifier(patches)
-        return logits[:, :, None, None].expand(-1, -1, side, side)
+        return logits[:, :, None, None].repeat(1, 1, side, side)
 
     with torch.inference_mode():
         found = sliding_window_inference(

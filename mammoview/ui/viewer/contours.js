@@ -123,6 +123,7 @@ function paintLines(context, view, picture, ratio) {
     if (last[0] === first[0] && last[1] === first[1]) context.closePath();
   }
   context.resetTransform();
+  context.setLineDash([]); // an outline of the model's may have been painted last
   context.lineCap = "round";
   context.lineJoin = "round";
   context.setLineDash((picture.dash ?? []).map((length) => length * ratio));
