@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ MOST_BYTES: Final = 2 * 2**30
 """Of results in one folder; the ones that were not looked at for longest go first."""
 
 _FORM: Final = "1"
+_CODE: Final = ("backend", "models", "domain.py", "familiarity.py", "geometry.py", "prepare.py")
 _SUFFIX: Final = ".assessment"
 _SPARSE: Final = 0.5  # an array with fewer elements other than 0 is kept as those
 _NOUNS: Final[dict[str, type[Any]]] = {
@@ -39,6 +41,17 @@ _NOUNS: Final[dict[str, type[Any]]] = {
     for noun in (*(getattr(domain, name) for name in domain.__all__), domain.Weighting, Frame)
     if isinstance(noun, type) and (is_dataclass(noun) or issubclass(noun, Enum))
 }
+
+
+@cache
+def code() -> str:
+    """A digest of the code that a result comes from, beside the networks: another one finds other results."""
+    root, digest = Path(domain.__file__).parent, hashlib.sha256()
+    for name in _CODE:
+        place = root / name
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def key_of(mammogram: Mammogram, cards: Sequence[Path], settings: Settings) -> str:
@@ -49,7 +62,7 @@ def key_of(mammogram: Mammogram, cards: Sequence[Path], settings: Settings) -> s
     mammogram : Mammogram
         All of it but the outlines, which no network sees.
     cards : sequence of Path
-        Of the networks; a card holds its tensors' digest.
+        Of the networks; a card holds its tensors' digest. What runs them is not in the name: engines agree.
     settings : Settings
     """
     facts = {
@@ -57,7 +70,7 @@ def key_of(mammogram: Mammogram, cards: Sequence[Path], settings: Settings) -> s
         for f in fields(mammogram)
         if f.name not in ("pixels", "outlines")
     }
-    digest = hashlib.sha256(json.dumps([_FORM, facts, _words(settings, [])], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([_FORM, code(), facts, _words(settings, [])], sort_keys=True).encode())
     for card in sorted(cards):
         digest.update(card.name.encode() + b"\0" + card.read_bytes() + b"\0")
     digest.update(repr(mammogram.pixels.shape).encode())

@@ -30,5 +30,8 @@ def threads_for(device: torch.device) -> Iterator[tuple[int, Map]]:
     if count == 1:
         yield 1, map
         return
-    with ThreadPoolExecutor(count, "saliency", partial(torch.set_num_threads, 1)) as pool:
-        yield count, pool.map
+    try:
+        with ThreadPoolExecutor(count, "saliency", partial(torch.set_num_threads, 1)) as pool:
+            yield count, pool.map
+    finally:
+        torch.set_num_threads(count)  # threads that begin later take the number that was set last

@@ -95,4 +95,4 @@ def show(reader: Session, film: int) -> None:
         panels.scorecard(shown.outlines, reader.agreements(film))
         takeaway.panel(shown, assessment)
         curves.panel(assessment)
-        panels.networks(assessment.cards)
+        panels.networks(assessment.cards, assessment.engine)

@@ -39,6 +39,7 @@ RESEARCH_USE = (
     "**Research use only.** Mammoview is not a medical device; nothing here may guide care of a patient."
 )
 NO_VALUE = "–"
+MEASURED_WITH = "PyTorch float32"
 MEANINGS = {
     "pointing": "Whether the most salient pixel, of those nearest to this outline, lies inside it.",
     "energy inside": "The share of all saliency of the film that lies inside the outline.",
@@ -172,10 +173,11 @@ def incomparable(rows: Mapping[Magnification, Agreement]) -> Iterator[str]:
         yield "Nothing was found on this film: Dice and IoU are 0, and there is no distance."
 
 
-def networks(cards: Iterable[ModelCard]) -> None:
-    """What each network was trained on, how often it errs, and where it must not be trusted."""
+def networks(cards: Iterable[ModelCard], engine: str) -> None:
+    """What each network was trained on, how often it errs, where it must not be trusted, and what ran it."""
     cards = tuple(cards)
     st.subheader("Networks")
+    st.caption(plain(_ran(engine)))
     table(
         {"network": f"{card.name} {card.version}", "measured": name, **_measured(metric)}
         for card in cards
@@ -184,6 +186,15 @@ def networks(cards: Iterable[ModelCard]) -> None:
     for card in cards:
         with st.expander(plain(f"{card.name} {card.version}")):
             table({"": name, "in words": text} for name, text in _words(card).items())
+
+
+def _ran(engine: str) -> str:
+    if engine == MEASURED_WITH:
+        return f"Run by {engine}, as their figures were measured."
+    return (
+        f"Run by {engine}; their figures were measured with {MEASURED_WITH}, from which a suspicion may "
+        "differ by up to 0.01."
+    )
 
 
 def facts(mammogram: Mammogram) -> None:
