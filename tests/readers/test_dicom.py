@@ -137,13 +137,13 @@ def test_a_long_lut_of_8_bit_output_does_not_wrap_round(write_dicom: Any, ramp: 
     assert_array_equal(film.pixels, (ramp // 16).astype(np.uint32) * 257)
 
 
-def test_a_table_of_more_than_half_of_all_entries_is_whole_though_its_pixels_are_signed(
+def test_a_table_of_more_than_32767_entries_is_whole_though_its_pixels_are_signed(
     write_dicom: Any,
 ) -> None:
     pixels = np.array([[-20000, 0], [5000, 19999]], np.int16)
     described = table(list(range(40000)), -20000, 16)
     described["LUTDescriptor"].VR = "SS"  # as the pixels are
-    described.LUTDescriptor = [40000 - (1 << 16), -20000, 16]
+    described.LUTDescriptor = [40000, -20000, 16]
     film = only(write_dicom(pixels, VOILUTSequence=[described]))
     assert_array_equal(film.pixels, [[0, 20000], [25000, 39999]])
 
