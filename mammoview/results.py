@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
@@ -94,10 +95,12 @@ class Results:
             return None
         try:
             found = _unpacked(content)
-        except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile):
-            path.unlink(missing_ok=True)
+        except Exception:  # whatever a file can hold: it is no result
+            with suppress(OSError):
+                path.unlink()
             return None
-        os.utime(path)
+        with suppress(OSError):  # another process may have made room, or may own the folder
+            os.utime(path)
         return found
 
     def put(self, key: str, assessment: Assessment) -> None:
@@ -121,12 +124,18 @@ class Results:
         return self._folder / f"{key}{_SUFFIX}"
 
     def _make_room(self, needed: int) -> None:
-        kept = sorted(self._folder.glob(f"*{_SUFFIX}"), key=lambda path: path.stat().st_mtime)
-        taken = sum(path.stat().st_size for path in kept) + needed
-        while kept and taken > self._most_bytes:
-            oldest = kept.pop(0)
-            taken -= oldest.stat().st_size
-            oldest.unlink(missing_ok=True)
+        kept = []
+        for path in self._folder.glob(f"*{_SUFFIX}*"):  # drafts that a killed process left, too
+            with suppress(OSError):
+                facts = path.stat()
+                kept.append((facts.st_mtime, facts.st_size, path))
+        taken = sum(size for _, size, _ in kept) + needed
+        for _, size, oldest in sorted(kept):
+            if taken <= self._most_bytes:
+                return
+            taken -= size
+            with suppress(OSError):
+                oldest.unlink()
 
 
 def _packed(assessment: Assessment) -> bytes:
@@ -152,15 +161,41 @@ def _unpacked(content: bytes) -> Assessment:
         found = _noun(words, lambda number: _array(parts, number))
     if not isinstance(found, Assessment):
         raise ValueError("this is no assessment")
+    _check(found)
     return found
 
 
+def _check(found: Assessment) -> None:
+    """That the parts are what their names say.
+
+    Raises
+    ------
+    ValueError, AttributeError, TypeError
+    """
+    layers = [found.heatmap.heat, found.baseline.heat, *(grid.suspicion for grid in found.grids.values())]
+    maps = [values for one in found.saliency.values() for values in one.maps.values()]
+    for layer in (*layers, *maps):
+        if layer.ndim != 2 or layer.dtype != np.float32:
+            raise ValueError("a layer is no image of numbers")
+    if not isinstance(found.scan, domain.ScanFacts) or not isinstance(found.settings, Settings):
+        raise ValueError("what was assessed is not told")
+    if not 0 <= float(found.score) <= 1 or not all(isinstance(one, domain.Finding) for one in found.findings):
+        raise ValueError("the findings are none")
+
+
 def _array(parts: Mapping[str, NDArray[Any]], number: int) -> NDArray[Any]:
-    if f"array{number}" in parts:
-        return parts[f"array{number}"]
-    shape, values = tuple(int(n) for n in parts[f"shape{number}"]), parts[f"what{number}"]
+    dense = f"array{number}" in parts
+    values = parts[f"array{number}" if dense else f"what{number}"]
+    if not np.isfinite(values).all():
+        raise ValueError("an array holds what is no number")
+    if dense:
+        return values
+    shape = tuple(int(n) for n in parts[f"shape{number}"])
+    where = parts[f"where{number}"]
+    if math.prod(shape) > 8 * where.size:
+        raise ValueError("an array claims more elements than are told of")
     whole = np.zeros(shape, values.dtype)
-    filled = np.unpackbits(parts[f"where{number}"], count=whole.size).view(bool)
+    filled = np.unpackbits(where, count=whole.size).view(bool)
     whole.reshape(-1)[filled] = values
     return whole
 

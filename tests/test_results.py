@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import fields, replace
 from pathlib import Path
@@ -81,6 +82,44 @@ def test_a_file_that_names_anything_but_a_noun_of_the_domain_counts_as_none(tmp_
     words = np.frombuffer(b'{"noun": "Laterality", "value": "L"}', np.uint8)
     with (tmp_path / "x.assessment").open("wb") as file:
         np.savez(file, words=words)
+    assert Results(tmp_path).get("x") is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        dict.fromkeys(("scan", "cards", "settings", "score", "findings", "grids"), 1),
+        {"heatmap": {"array": 0}},
+    ],
+)
+def test_an_assessment_of_nonsense_counts_as_none(tmp_path, fields):
+    words = json.dumps({"noun": "Assessment", "fields": fields}).encode()
+    with (tmp_path / "x.assessment").open("wb") as file:
+        np.savez(file, words=np.frombuffer(words, np.uint8), array0=np.array([[np.nan]], np.float32))
+    assert Results(tmp_path).get("x") is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_bit_of_a_file_can_be_turned_so_that_it_stays_in_the_way(assessment, tmp_path):
+    results = Results(tmp_path)
+    results.put("x", assessment)
+    (file,) = tmp_path.iterdir()
+    content = file.read_bytes()
+    rng = np.random.default_rng(0)
+    ends = [*range(300), *range(len(content) - 2500, len(content))]
+    for at in rng.choice(ends, 300, replace=False):
+        turned = bytearray(content)
+        turned[at] ^= 1 << int(rng.integers(8))
+        file.write_bytes(turned)
+        assert results.get("x") is None or file.exists()
+
+
+def test_a_claim_of_more_memory_than_there_is_is_refused(tmp_path):
+    words = json.dumps({"noun": "Assessment", "fields": {"heatmap": {"array": 0}}}).encode()
+    where, what = np.zeros(1, np.uint8), np.zeros(0, np.float32)
+    with (tmp_path / "x.assessment").open("wb") as file:
+        parts = {"shape0": np.array([10**7, 10**7]), "where0": where, "what0": what}
+        np.savez(file, words=np.frombuffer(words, np.uint8), **parts)
     assert Results(tmp_path).get("x") is None
 
 

@@ -354,7 +354,7 @@ def folder_of_results() -> Path:
 def _found(mammogram: Mammogram, key: str, results: Results, again: bool, progress: Progress) -> Assessment:
     """The result that is kept, or else a new one, which then is."""
     kept = None if again else results.get(key)
-    if kept is not None:
+    if kept is not None and (kept.scan.rows, kept.scan.columns) == mammogram.pixels.shape:
         return kept
     found = _assess(mammogram, progress)
     try:

@@ -144,7 +144,7 @@ def test_a_table_of_more_than_32767_entries_is_whole_though_its_pixels_are_signe
     described = table(list(range(40000)), -20000, 16)
     described["LUTDescriptor"].VR = "SS"  # as the pixels are
     described.LUTDescriptor = [40000, -20000, 16]
-    film = only(write_dicom(pixels, VOILUTSequence=[described]))
+    film = only(write_dicom(pixels, syntax=uid.ImplicitVRLittleEndian, VOILUTSequence=[described]))
     assert_array_equal(film.pixels, [[0, 20000], [25000, 39999]])
 
 
