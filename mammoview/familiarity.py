@@ -259,7 +259,7 @@ def _said(
     if "grey" in groups and not foreign:
         sentence = (
             f"the grey values are unlike those of the {learnt_on} that the networks were trained on: the "
-            "scan may be inverted, processed, windowed or no mammogram"
+            "scan may be inverted, processed, windowed or no mammogram; trust what they say of it less"
         )
         yield "grey", sentence
     if "detail" in groups and not foreign:

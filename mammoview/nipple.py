@@ -20,7 +20,8 @@ def estimate_nipple(
 ) -> tuple[float, float] | None:
     """The point of the breast's edge furthest from the film edge at the chest wall, straight across.
 
-    What reaches furthest where the breast leaves the film above or below is an arm or a belly, and not taken.
+    What reaches furthest where the breast leaves the film above or below is an arm or a belly, and not taken;
+    nor is what does in the upper third, the axilla of an oblique view, where there is a tip further down.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ def estimate_nipple(
 
     Returns
     -------
-    (row, column) in scan pixels, or None where there is no breast.
+    (row, column) in scan pixels, or None where there is no breast or its outline has no tip.
     """
     if not breast.any():
         return None
@@ -42,7 +43,12 @@ def estimate_nipple(
     smooth = ndimage.gaussian_filter1d(reach, SMOOTH)
     tips, _ = signal.find_peaks(smooth, prominence=1)
     tips = tips[(tips >= AT_THE_EDGE) & (tips < len(smooth) - AT_THE_EDGE)]
-    furthest = int(tips[smooth[tips].argmax()]) if tips.size else int(smooth.argmax())
+    lines = np.flatnonzero(reach)
+    lower = tips[tips >= lines[0] + (lines[-1] - lines[0]) / 3]
+    tips = lower if lower.size else tips
+    if not tips.size:
+        return None
+    furthest = int(tips[smooth[tips].argmax()])
     level, _ = ndimage.label(smooth >= smooth[furthest] - SAME)
     rows = np.flatnonzero(level == level[furthest])
     row = (rows[0] + rows[-1]) / 2

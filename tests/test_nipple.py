@@ -51,5 +51,17 @@ def test_an_arm_that_reaches_further_is_not_taken_for_the_breast() -> None:
     assert found[0] == pytest.approx(90, abs=2)
 
 
+def test_a_fold_of_the_axilla_is_not_taken_where_the_breast_has_a_tip_further_down() -> None:
+    mask = breast(95, 60)
+    mask[24:36, :66] = True  # 20 to 29 mm from the upper edge, and 5 mm further than the breast
+    found = estimate_nipple(mask, Frame(COLUMNS), True)
+    assert found is not None
+    assert found[0] == pytest.approx(95, abs=2)
+
+
+def test_an_outline_without_a_tip_has_none() -> None:
+    assert estimate_nipple(np.ones((80, 30), bool), Frame(30), True) is None
+
+
 def test_without_a_breast_there_is_none() -> None:
     assert estimate_nipple(np.zeros((20, 20), bool), Frame(20), True) is None

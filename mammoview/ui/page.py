@@ -44,7 +44,7 @@ def main() -> None:
             elif reader.round.root is not None:
                 cases.browse(reader)
             else:
-                st.info("Choose a case on the left to begin.")
+                st.info("Choose a case on the left, or the files of one, to begin.")
 
 
 def show(reader: Session, film: int) -> None:
@@ -83,6 +83,8 @@ def show(reader: Session, film: int) -> None:
     panels.warnings(doubts)
     evidence, background = st.columns([3, 2], gap="large")
     with evidence:
+        if len(reader.films) > 1:
+            st.caption(panels.plain(f"Of {reader.films[film].label}, the view that is chosen on the left."))
         if assessment is not None:
             panels.findings(assessment)
         if withheld:

@@ -337,6 +337,22 @@ def test_salient_pixels_lie_on_their_film_in_a_pane(case: Case, name: str, mirro
     assert (distance / zoom < 0.75).all(), f"off by {distance / zoom} scan pixels"
 
 
+def test_the_key_v_goes_from_view_to_view_without_leaving_them(case: Case) -> None:
+    shown = case("four")
+    hang(shown, 4)
+    focused = """element => element.querySelector(".panes .stage.focused").dataset.pane"""
+    begun = shown.evaluate(focused)
+    seen = [begun]
+    for _ in range(4):
+        shown.page.keyboard.press("v")
+        seen.append(shown.evaluate(focused))
+    assert len(set(seen)) == 4
+    assert seen[-1] == begun
+    shown.page.keyboard.press("Shift+V")
+    assert shown.evaluate(focused) == seen[-2]
+    assert len(panes(shown)) == 4
+
+
 def test_a_double_click_opens_the_film_and_what_hung_is_gone(case: Case) -> None:
     shown = case("four")
     first = state(shown)["film"]

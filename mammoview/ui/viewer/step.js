@@ -27,11 +27,20 @@ class Stepper {
     if (!channel || repeat) return;
     const [what, forward] = STEP_KEYS[letter];
     const by = what === "views" && shiftKey ? -forward : forward;
+    if (what === "views" && this.viewer.arrangement.isHung) return this.toPane(by);
     const nowhere = this.nowhere(channel.header, what, by);
     if (nowhere) return this.viewer.speak(nowhere);
     this.count[what] += by;
     this.asked = true;
     channel.tell({ ...this.count });
+  }
+
+  /** Where the views hang, the next of them is at hand. */
+  toPane(by) {
+    const panes = this.viewer.panes.filter(({ film }) => film);
+    const next = panes.at((panes.indexOf(this.viewer.pane) + by) % panes.length);
+    next.stage.focus({ preventScroll: true });
+    this.viewer.speak(next.name);
   }
 
   /** Why there is no step that way; the empty string where there is one. */
