@@ -171,6 +171,22 @@ def test_a_goes_from_outline_to_outline_and_escape_lets_go(viewer: Viewer) -> No
     assert changed(bare, picture(shown)).any(), "the contours are as thin as before"
 
 
+def test_an_outline_that_is_hidden_is_let_go_of(viewer: Viewer) -> None:
+    shown = viewer("plain")
+    stage = shown.locator(".stage")
+    stage.focus()
+    for hides, back in (("4", "4"), ("0", "0"), ("Shift+1", "4")):
+        shown.page.keyboard.press("a")
+        settle(shown)
+        expect(card(shown)).to_be_visible()
+        for key in (hides, back):
+            shown.page.keyboard.press(key)
+            settle(shown)
+            assert chosen(shown) is None
+            expect(card(shown)).to_be_hidden()
+        assert state(shown)["layers"]["outlines"]["visible"]
+
+
 def test_an_outline_without_an_assessment_says_why_there_are_no_numbers(viewer: Viewer) -> None:
     shown = viewer("unassessed")
     shown.locator(".stage").focus()

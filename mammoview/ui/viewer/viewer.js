@@ -173,6 +173,7 @@ class Viewer {
     if (!shown.delete(name)) shown.add(name);
     this.choices.chosen = name;
     this.speak(`${NAMES[name]}: ${this.pane.stateInWords(name)}`);
+    this.letGoOfHidden();
     this.redraw("layers");
   }
 
@@ -180,6 +181,7 @@ class Viewer {
     if (this.isWithheld) return this.speak(this.pane.findingsInWords());
     Object.assign(this.choices, { shown: new Set([name]), putAside: null, chosen: name });
     this.speak(`${NAMES[name]} alone: ${this.pane.stateInWords(name)}`);
+    this.letGoOfHidden();
     this.redraw("layers");
   }
 
@@ -188,7 +190,13 @@ class Viewer {
     const { shown, putAside } = this.choices;
     Object.assign(this.choices, putAside ? { shown: putAside, putAside: null } : { shown: new Set(), putAside: shown });
     this.speak(putAside ? "Layers back" : "All layers hidden");
+    this.letGoOfHidden();
     this.redraw("layers");
+  }
+
+  /** An outline that is not shown is not chosen, and no numbers stand for it. */
+  letGoOfHidden() {
+    if (!this.choices.shown.has("outlines")) this.panes.forEach((pane) => pane.pairing.letGo());
   }
 
   nextFinding() {
