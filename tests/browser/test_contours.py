@@ -171,6 +171,27 @@ def test_a_goes_from_outline_to_outline_and_escape_lets_go(viewer: Viewer) -> No
     assert changed(bare, picture(shown)).any(), "the contours are as thin as before"
 
 
+def test_escape_does_away_with_one_thing_at_a_time(viewer: Viewer) -> None:
+    shown = viewer("plain")
+    shown.locator(".stage").focus()
+    sheet = shown.get_by_role("dialog", name="Keys and mouse")
+    for key in ("a", "t", "m", "?"):
+        shown.page.keyboard.press(key)
+    expect(sheet).to_be_visible()
+    left = []
+    for _ in range(5):
+        now = state(shown)
+        left.append((sheet.is_visible(), now["tool"], now["compared"] is not None, now["blinking"]))
+        shown.page.keyboard.press("Escape")
+    assert left == [
+        (True, "ruler", True, "layers"),
+        (False, "ruler", True, "layers"),
+        (False, None, True, "layers"),
+        (False, None, False, "layers"),
+        (False, None, False, None),
+    ]
+
+
 def test_an_outline_that_is_hidden_is_let_go_of(viewer: Viewer) -> None:
     shown = viewer("plain")
     stage = shown.locator(".stage")

@@ -533,13 +533,16 @@ class Viewer {
     this.redraw("marks");
   }
 
-  /** Away with whatever lies over the film or waits for a drag. */
+  /** Away with one thing, the topmost: the sheet, the tool in hand, the arc, the chosen outline, the blinking. */
   escape() {
-    this.find(".help").hidden = true;
-    this.blink.stop();
-    this.pane.pairing.letGo();
-    if (this.choices.tool) this.setTool(this.choices.tool);
-    this.arrangement.group?.arc?.clear();
+    const help = this.find(".help");
+    const { arc } = this.arrangement.group ?? {};
+    if (!help.hidden) help.hidden = true;
+    else if (this.marker.on) this.marker.toggle();
+    else if (this.choices.tool) this.setTool(this.choices.tool);
+    else if (arc?.from) arc.clear();
+    else if (this.pane.pairing.chosen) this.pane.pairing.letGo();
+    else this.blink.stop();
     this.redraw("marks");
   }
 
