@@ -254,6 +254,32 @@ def test_the_most_used_controls_are_in_sight_whatever_is_shown(viewer: Viewer, s
     )
 
 
+@pytest.mark.parametrize("size", [(1440, 900), (1366, 768)])
+def test_measurements_leave_room_for_the_numbers_and_the_layers(
+    viewer: Viewer, size: tuple[int, int]
+) -> None:
+    shown = viewer("plain")
+    shown.page.set_viewport_size({"width": size[0], "height": size[1]})
+    press(shown, "Ruler")
+    for row in (30, 60, 90):
+        drag(shown, (row, 60), (row, 120))
+    press(shown, "Ruler")
+    shown.locator(".stage").focus()
+    shown.page.keyboard.press("a")
+    settle(shown)
+    expect(card(shown).get_by_role("heading")).to_be_in_viewport(ratio=1)
+    for name in card(shown).locator("dt").all():
+        expect(name).to_be_in_viewport(ratio=1)
+    for name in ("Heatmap", "Paper's frame"):
+        button = shown.get_by_role("button", name=name, exact=True)
+        button.scroll_into_view_if_needed()
+        expect(button).to_be_in_viewport(ratio=1)
+    removes = shown.get_by_role("list", name="Measurements").get_by_role("button")
+    expect(removes).to_have_count(3)
+    removes.last.scroll_into_view_if_needed()
+    expect(removes.last).to_be_in_viewport(ratio=1)
+
+
 @pytest.mark.parametrize("scene", ["large", "large-mirrored"])
 def test_the_papers_frame_ends_at_the_most_protruding_point_and_says_so(viewer: Viewer, scene: str) -> None:
     shown = viewer(scene)

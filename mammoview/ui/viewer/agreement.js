@@ -58,12 +58,14 @@ class AgreementCard {
   draw() {
     const { pair, pane } = this.pairing;
     this.card.hidden = pair === null;
+    const isAnother = pane.choices.compared !== this.drawn.chosen;
     const shown = { chosen: pane.choices.compared, evidence: pane.evidence, magnification: pane.magnification };
     if (Object.entries(shown).every(([name, value]) => this.drawn[name] === value)) return;
     this.drawn = shown;
     if (pair === null) return;
     this.card.replaceChildren(...this.contents(pair, pane));
-    this.card.parentElement.scrollTop = 0;
+    const scrolled = this.card.parentElement;
+    if (isAnother) scrolled.scrollTop = this.card.offsetTop - scrolled.offsetTop;
   }
 
   contents(pair, pane) {
