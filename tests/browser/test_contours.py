@@ -124,8 +124,27 @@ def test_a_finding_leads_to_its_outline_and_one_that_no_outline_is_compared_with
     assert chosen(shown) == {"outline": 0, "finding": 0}
     click(shown, 110, 200)
     assert chosen(shown) == {"outline": None, "finding": 1}
-    expect(card(shown)).to_contain_text("this one is nearest to none")
+    expect(card(shown)).to_contain_text("this one is compared with none")
     assert said(shown) == {}
+
+
+@pytest.mark.parametrize(("scene", "away"), [("plain", "3.6 mm"), ("unmeasured", "60 pixels")])
+def test_a_finding_that_does_not_overlap_an_outline_is_not_its_match(
+    viewer: Viewer, scene: str, away: str
+) -> None:
+    shown = viewer(scene)
+    bare = picture(shown)
+    press(shown, "Outlines")
+    before = changed(bare, picture(shown))
+    click(shown, 100, 30)
+    after = changed(bare, picture(shown))
+    assert np.hypot(100 - 60, 30 - 75) == pytest.approx(60.2, abs=0.1)
+    expect(card(shown)).to_contain_text(f"no finding overlaps it; the nearest, finding 1, is {away} away")
+    assert "Centres apart" not in said(shown)
+    (reader,) = on_picture(shown, [[100, 40]])
+    assert breadth(after, *reader) >= breadth(before, *reader) + 2
+    model = on_picture(shown, np.column_stack([np.linspace(72, 79, 40), np.full(40, 50)]))
+    assert [breadth(after, *place) for place in model] == [breadth(before, *place) for place in model]
 
 
 def test_a_click_beside_every_contour_and_a_drag_choose_nothing(viewer: Viewer) -> None:
@@ -162,7 +181,8 @@ def test_a_goes_from_outline_to_outline_and_escape_lets_go(viewer: Viewer) -> No
         reach = np.array([size["height"], size["width"]]) / 4
         assert (np.abs(centre - [size["height"] / 2, size["width"] / 2]) < reach).all(), "it is in the middle"
         assert state(shown)["layers"]["outlines"]["visible"]
-        expect(shown.get_by_role("status")).to_contain_text(f"Outline {index + 1}, and finding 1")
+        other = "and finding 1" if index == 0 else "no finding overlaps it; the nearest, finding 1"
+        expect(shown.get_by_role("status")).to_contain_text(f"Outline {index + 1}, {other}")
     bare = picture(shown)
     shown.page.keyboard.press("Escape")
     settle(shown)
