@@ -233,7 +233,7 @@ def test_an_outline_without_an_assessment_says_why_there_are_no_numbers(viewer: 
     shown.locator(".stage").focus()
     shown.page.keyboard.press("a")
     settle(shown)
-    expect(card(shown)).to_contain_text("Not compared: not run.")
+    expect(card(shown)).to_contain_text("Not compared. Networks not run: press Assess.")
 
 
 def test_what_is_withheld_cannot_be_compared(viewer: Viewer) -> None:

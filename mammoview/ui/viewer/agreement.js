@@ -99,8 +99,9 @@ class AgreementCard {
     return [head, lines, ...told, numbers ? table : make("p", "", this.whyNoNumbers(pair, pane))];
   }
 
-  whyNoNumbers({ outline }, { evidence }) {
-    if (!evidence.assessed) return `Not compared: ${evidence.state}.`;
+  whyNoNumbers({ outline }, pane) {
+    const { evidence } = pane;
+    if (!evidence.assessed) return `Not compared. Networks ${pane.unassessedInWords()}.`;
     if (outline !== null) return "Not assessed at this magnification.";
     return this.pairing.pairs.length
       ? "An outline is compared with the finding nearest to it, where they overlap; this one is compared with none."

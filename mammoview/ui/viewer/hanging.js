@@ -52,7 +52,7 @@ class HungPane extends LinkedPane {
     setText(caption.querySelector(".mirrored"), mirrored ? "MIRRORED as stored, or mislabelled" : "");
     setText(caption.querySelector(".again"), this.place.words);
     setText(caption.querySelector(".scale"), spacing ? "" : "size of a pixel not known: scale assumed");
-    setText(caption.querySelector(".told"), this.evidence?.assessed ? "" : `networks: ${this.evidence?.state ?? "not run"}`);
+    setText(caption.querySelector(".told"), this.evidence?.assessed ? "" : `networks: ${this.unassessedInWords()}`);
   }
 
   drawMarks() {

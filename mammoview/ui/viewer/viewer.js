@@ -357,10 +357,15 @@ class Viewer {
     this.find(".weighting").value = this.choices.weighting;
     setText(this.find(".meaning"), this.pane.saliencyMeaning());
     setText(this.find(".laid"), this.pane.layer("frame")?.words ?? "");
-    for (const each of this.findAll("[data-when]")) each.hidden = !this.choices.shown.has(each.dataset.when);
+    for (const each of this.findAll("[data-when]")) each.hidden = !this.isTunable(each.dataset.when);
     for (const [group, value] of [["magnification", this.pane.magnification], ["stride", String(this.pane.stride)]]) {
       for (const radio of this.findAll(`input[name="${group}"]`)) radio.checked = radio.value === value;
     }
+  }
+
+  /** Nothing is set of a layer that is off or not there. */
+  isTunable(name) {
+    return this.choices.shown.has(name) && this.pane.layer(name) !== undefined;
   }
 
   drawRow(row, name) {
