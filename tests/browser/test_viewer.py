@@ -354,6 +354,15 @@ def test_each_layer_says_in_words_how_it_fares(viewer: Viewer) -> None:
     expect(shown.get_by_role("status")).to_have_text("Heatmap: shown")
 
 
+def test_the_keys_are_the_films_as_soon_as_it_opens(viewer: Viewer) -> None:
+    shown = viewer("plain")
+    expect(shown.locator(".stage")).to_be_focused()
+    assert shown.page.evaluate("window.scrollY") == 0
+    shown.page.keyboard.press("i")
+    settle(shown)
+    assert state(shown)["inverted"]
+
+
 def test_a_layer_that_was_not_run_has_nothing_to_set(viewer: Viewer) -> None:
     for scene, count in (("unassessed", 0), ("plain", 1)):
         shown = viewer(scene)

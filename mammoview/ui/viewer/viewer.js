@@ -7,6 +7,7 @@ const NATIVE_KEYS = {
   'input[type="range"]': /^(Arrow.*|Home|End|Page.*)$/,
 };
 const KEY_PAN = 60; // CSS pixels
+const TAKEN = 'input, textarea, select, iframe, [contenteditable], [role="dialog"], [role="combobox"], [role="slider"]';
 
 function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
@@ -100,7 +101,8 @@ class Viewer {
   setFilm(header, arrays) {
     const { single } = this;
     single.setFilm(header, arrays);
-    if (single.choices.film !== header.film) {
+    const isAnother = single.choices.film !== header.film;
+    if (isAnother) {
       // Grey first: another film is seen without its layers, whatever was shown over the last one.
       const unseen = { shown: new Set(), putAside: null, finding: null, compared: null, marks: [] };
       this.blink.stop();
@@ -110,6 +112,15 @@ class Viewer {
     if (!single.choices.window) single.choose(single.firstPreset);
     single.resize();
     this.arrangement.fill();
+    if (isAnother) this.takeKeys();
+  }
+
+  /** The keys are the film's that has opened, unless she writes or chooses something elsewhere. */
+  takeKeys() {
+    const held = document.activeElement;
+    if (this.root.contains(this.root.getRootNode().activeElement)) return;
+    if (held?.closest(TAKEN)) return;
+    this.stage.focus({ preventScroll: true });
   }
 
   setLayers(header, arrays) {
