@@ -124,8 +124,27 @@ def test_a_finding_leads_to_its_outline_and_one_that_no_outline_is_compared_with
     assert chosen(shown) == {"outline": 0, "finding": 0}
     click(shown, 110, 200)
     assert chosen(shown) == {"outline": None, "finding": 1}
-    expect(card(shown)).to_contain_text("this one is nearest to none")
+    expect(card(shown)).to_contain_text("this one is compared with none")
     assert said(shown) == {}
+
+
+@pytest.mark.parametrize(("scene", "away"), [("plain", "3.6 mm"), ("unmeasured", "60 pixels")])
+def test_a_finding_that_does_not_overlap_an_outline_is_not_its_match(
+    viewer: Viewer, scene: str, away: str
+) -> None:
+    shown = viewer(scene)
+    bare = picture(shown)
+    press(shown, "Outlines")
+    before = changed(bare, picture(shown))
+    click(shown, 100, 30)
+    after = changed(bare, picture(shown))
+    assert np.hypot(100 - 60, 30 - 75) == pytest.approx(60.2, abs=0.1)
+    expect(card(shown)).to_contain_text(f"no finding overlaps it; the nearest, finding 1, is {away} away")
+    assert "Centres apart" not in said(shown)
+    (reader,) = on_picture(shown, [[100, 40]])
+    assert breadth(after, *reader) >= breadth(before, *reader) + 2
+    model = on_picture(shown, np.column_stack([np.linspace(72, 79, 40), np.full(40, 50)]))
+    assert [breadth(after, *place) for place in model] == [breadth(before, *place) for place in model]
 
 
 def test_a_click_beside_every_contour_and_a_drag_choose_nothing(viewer: Viewer) -> None:
@@ -162,7 +181,8 @@ def test_a_goes_from_outline_to_outline_and_escape_lets_go(viewer: Viewer) -> No
         reach = np.array([size["height"], size["width"]]) / 4
         assert (np.abs(centre - [size["height"] / 2, size["width"] / 2]) < reach).all(), "it is in the middle"
         assert state(shown)["layers"]["outlines"]["visible"]
-        expect(shown.get_by_role("status")).to_contain_text(f"Outline {index + 1}, and finding 1")
+        other = "and finding 1" if index == 0 else "no finding overlaps it; the nearest, finding 1"
+        expect(shown.get_by_role("status")).to_contain_text(f"Outline {index + 1}, {other}")
     bare = picture(shown)
     shown.page.keyboard.press("Escape")
     settle(shown)
@@ -171,12 +191,49 @@ def test_a_goes_from_outline_to_outline_and_escape_lets_go(viewer: Viewer) -> No
     assert changed(bare, picture(shown)).any(), "the contours are as thin as before"
 
 
+def test_escape_does_away_with_one_thing_at_a_time(viewer: Viewer) -> None:
+    shown = viewer("plain")
+    shown.locator(".stage").focus()
+    sheet = shown.get_by_role("dialog", name="Keys and mouse")
+    for key in ("a", "t", "m", "?"):
+        shown.page.keyboard.press(key)
+    expect(sheet).to_be_visible()
+    left = []
+    for _ in range(5):
+        now = state(shown)
+        left.append((sheet.is_visible(), now["tool"], now["compared"] is not None, now["blinking"]))
+        shown.page.keyboard.press("Escape")
+    assert left == [
+        (True, "ruler", True, "layers"),
+        (False, "ruler", True, "layers"),
+        (False, None, True, "layers"),
+        (False, None, False, "layers"),
+        (False, None, False, None),
+    ]
+
+
+def test_an_outline_that_is_hidden_is_let_go_of(viewer: Viewer) -> None:
+    shown = viewer("plain")
+    stage = shown.locator(".stage")
+    stage.focus()
+    for hides, back in (("4", "4"), ("0", "0"), ("Shift+1", "4")):
+        shown.page.keyboard.press("a")
+        settle(shown)
+        expect(card(shown)).to_be_visible()
+        for key in (hides, back):
+            shown.page.keyboard.press(key)
+            settle(shown)
+            assert chosen(shown) is None
+            expect(card(shown)).to_be_hidden()
+        assert state(shown)["layers"]["outlines"]["visible"]
+
+
 def test_an_outline_without_an_assessment_says_why_there_are_no_numbers(viewer: Viewer) -> None:
     shown = viewer("unassessed")
     shown.locator(".stage").focus()
     shown.page.keyboard.press("a")
     settle(shown)
-    expect(card(shown)).to_contain_text("Not compared: not run.")
+    expect(card(shown)).to_contain_text("Not compared. Networks not run: press Assess.")
 
 
 def test_what_is_withheld_cannot_be_compared(viewer: Viewer) -> None:
@@ -215,6 +272,32 @@ def test_the_most_used_controls_are_in_sight_whatever_is_shown(viewer: Viewer, s
     assert shown.evaluate(
         "root => root.querySelector('aside').scrollHeight <= root.querySelector('aside').clientHeight"
     )
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1366, 768)])
+def test_measurements_leave_room_for_the_numbers_and_the_layers(
+    viewer: Viewer, size: tuple[int, int]
+) -> None:
+    shown = viewer("plain")
+    shown.page.set_viewport_size({"width": size[0], "height": size[1]})
+    press(shown, "Ruler")
+    for row in (30, 60, 90):
+        drag(shown, (row, 60), (row, 120))
+    press(shown, "Ruler")
+    shown.locator(".stage").focus()
+    shown.page.keyboard.press("a")
+    settle(shown)
+    expect(card(shown).get_by_role("heading")).to_be_in_viewport(ratio=1)
+    for name in card(shown).locator("dt").all():
+        expect(name).to_be_in_viewport(ratio=1)
+    for name in ("Heatmap", "Paper's frame"):
+        button = shown.get_by_role("button", name=name, exact=True)
+        button.scroll_into_view_if_needed()
+        expect(button).to_be_in_viewport(ratio=1)
+    removes = shown.get_by_role("list", name="Measurements").get_by_role("button")
+    expect(removes).to_have_count(3)
+    removes.last.scroll_into_view_if_needed()
+    expect(removes.last).to_be_in_viewport(ratio=1)
 
 
 @pytest.mark.parametrize("scene", ["large", "large-mirrored"])

@@ -343,7 +343,7 @@ def test_letters_pressed_in_the_viewer_do_not_rerun_the_page(page: Page, viewer:
 
 
 def test_each_layer_says_in_words_how_it_fares(viewer: Viewer) -> None:
-    words = {"unassessed": "not run", "empty": "ran, nothing above the level", "plain": "off"}
+    words = {"unassessed": "not run: press Assess", "empty": "ran, nothing above the level", "plain": "off"}
     for scene, expected in words.items():
         shown = viewer(scene)
         states = [layer["state"] for layer in state(shown)["layers"].values()]
@@ -352,6 +352,23 @@ def test_each_layer_says_in_words_how_it_fares(viewer: Viewer) -> None:
     press(shown, "Heatmap")
     expect(shown.locator("#heatmap-state")).to_have_text("shown")
     expect(shown.get_by_role("status")).to_have_text("Heatmap: shown")
+
+
+def test_the_keys_are_the_films_as_soon_as_it_opens(viewer: Viewer) -> None:
+    shown = viewer("plain")
+    expect(shown.locator(".stage")).to_be_focused()
+    assert shown.page.evaluate("window.scrollY") == 0
+    shown.page.keyboard.press("i")
+    settle(shown)
+    assert state(shown)["inverted"]
+
+
+def test_a_layer_that_was_not_run_has_nothing_to_set(viewer: Viewer) -> None:
+    for scene, count in (("unassessed", 0), ("plain", 1)):
+        shown = viewer(scene)
+        press(shown, "Heatmap")
+        expect(shown.get_by_role("slider", name="Heatmap opacity")).to_have_count(count)
+        expect(shown.get_by_role("slider", name="Heatmap level")).to_have_count(count)
 
 
 def test_each_magnification_stands_beside_its_error(viewer: Viewer) -> None:
@@ -385,7 +402,7 @@ def test_the_key_n_goes_from_finding_to_finding_highest_first(viewer: Viewer) ->
 def test_without_a_finding_it_is_said_why(viewer: Viewer) -> None:
     for scene, words in {
         "empty": "No finding: no heat reaches 0.50",
-        "unassessed": "Findings: not run",
+        "unassessed": "Findings: not run: press Assess",
     }.items():
         found = viewer(scene).get_by_label("Findings of the networks")
         expect(found.locator(".count")).to_have_text(words)

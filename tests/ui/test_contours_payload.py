@@ -36,6 +36,7 @@ def test_each_boundary_comes_with_its_finding_and_the_scorecards_numbers() -> No
     first, second = pairs()
     assert (first["outline"], second["outline"]) == (0, 2), "the core between them is no boundary"
     assert (first["finding"], first["found"]) == (0, 3)
+    assert (first["overlapping"], second["overlapping"]) == ([0], [])
     for magnification in Magnification:
         for pair, agreement in zip(
             (first, second), agreements(FOUND, FILM.outlines, magnification), strict=True

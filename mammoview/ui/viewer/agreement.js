@@ -2,19 +2,29 @@
 
 const UNDEFINED = "–";
 
-/** What each number says, in the order of the page's table. */
-function numbersInWords(numbers) {
+/** What each number says, in the order of the page's table; how far apart a pair is that does not overlap is said above it. */
+function numbersInWords(numbers, apart) {
   const { pointing_hit: hit, energy_inside: energy, tightness, distance_mm: mm, distance_px: pixels } = numbers;
   const dark = energy === null ? "nothing is salient here" : "the saliency misses it";
+  const none = pixels === null ? "nothing was found" : apart ? "they do not overlap" : null;
   const percent = (share) => `${Math.round(share * 100)} %`;
-  return [
+  const rows = [
     ["Pointing", hit === null ? `${UNDEFINED} nothing is salient here` : hit ? "hit: the peak is inside" : "miss: the peak is outside"],
     ["Energy inside", energy === null ? `${UNDEFINED} nothing is salient here` : `${percent(energy)} of all saliency`],
-    ["Dice", pixels === null ? "0, as nothing was found" : `${numbers.dice.toFixed(2)}; 1 is the same area`],
-    ["IoU", pixels === null ? "0, as nothing was found" : `${numbers.iou.toFixed(2)}; shared of joint area`],
+    ["Dice", none ? `0, as ${none}` : `${numbers.dice.toFixed(2)}; 1 is the same area`],
+    ["IoU", none ? `0, as ${none}` : `${numbers.iou.toFixed(2)}; shared of joint area`],
     ["Tightness", tightness === null ? `${UNDEFINED} ${dark}` : `${tightness.toFixed(2)} of the outlined area`],
     ["Centres apart", pixels === null ? `${UNDEFINED} nothing was found` : mm === null ? `${pixels.toFixed(0)} pixels` : `${mm.toFixed(1)} mm`],
   ];
+  return apart ? rows.slice(0, -1) : rows;
+}
+
+/** A finding that is nearest and does not overlap is no match, and how far away it is says so. */
+function apartInWords({ finding, overlapping, at }) {
+  const { distance_mm: mm, distance_px: pixels } = Object.values(at)[0];
+  const away = mm === null ? `${pixels.toFixed(0)} pixels` : `${mm.toFixed(mm < 10 ? 1 : 0)} mm`;
+  const nearest = `finding ${finding + 1}, is ${away} away`;
+  return overlapping.length ? `the nearest, ${nearest} and does not overlap it` : `no finding overlaps it; the nearest, ${nearest}`;
 }
 
 /** The outline by the number that it has in the table on the page. */
@@ -30,9 +40,10 @@ function findingInWords({ evidence }, finding) {
 function agreementInWords({ pair, pane }) {
   const { outline, finding, at } = pair;
   const apart = outline === null ? "compared with no outline" : "compared with no finding";
-  const other = outline === null || finding === null ? apart : `and ${findingInWords(pane, finding)}`;
+  const alone = outline === null || finding === null;
+  const other = alone ? apart : isApart(pair) ? apartInWords(pair) : `and ${findingInWords(pane, finding)}`;
   const numbers = at[pane.magnification];
-  const told = numbers ? numbersInWords(numbers).map((each) => each.join(" ")) : [];
+  const told = numbers ? numbersInWords(numbers, isApart(pair)).map((each) => each.join(" ")) : [];
   return `${titleOf(pair)}, ${other}${numbers ? ` at ×${pane.magnification}: ${told.join("; ")}` : ""}`;
 }
 
@@ -58,12 +69,14 @@ class AgreementCard {
   draw() {
     const { pair, pane } = this.pairing;
     this.card.hidden = pair === null;
+    const isAnother = pane.choices.compared !== this.drawn.chosen;
     const shown = { chosen: pane.choices.compared, evidence: pane.evidence, magnification: pane.magnification };
     if (Object.entries(shown).every(([name, value]) => this.drawn[name] === value)) return;
     this.drawn = shown;
     if (pair === null) return;
     this.card.replaceChildren(...this.contents(pair, pane));
-    this.card.parentElement.scrollTop = 0;
+    const scrolled = this.card.parentElement;
+    if (isAnother) scrolled.scrollTop = this.card.offsetTop - scrolled.offsetTop;
   }
 
   contents(pair, pane) {
@@ -76,19 +89,22 @@ class AgreementCard {
     head.append(make("h3", "", `${titleOf(pair)}${numbers ? ` · at ×${pane.magnification}` : ""}`), further, release);
     const lines = make("div", "lines", "");
     if (pair.outline !== null) lines.append(make("span", "reader", `reader: ${pair.lesion}`));
-    if (pair.finding !== null) lines.append(make("span", "model", findingInWords(pane, pair.finding)));
+    const apart = isApart(pair);
+    if (pair.finding !== null && !apart) lines.append(make("span", "model", findingInWords(pane, pair.finding)));
     if (numbers?.salient) lines.append(make("span", "salient", "the salient pixels around it"));
     const table = document.createElement("dl");
-    const rows = numbers ? numbersInWords(numbers) : [];
+    const rows = numbers ? numbersInWords(numbers, apart) : [];
     table.append(...rows.flatMap(([name, words]) => [make("dt", "", name), make("dd", "", words)]));
-    return [head, lines, numbers ? table : make("p", "", this.whyNoNumbers(pair, pane))];
+    const told = apart ? [make("p", "apart", apartInWords(pair))] : [];
+    return [head, lines, ...told, numbers ? table : make("p", "", this.whyNoNumbers(pair, pane))];
   }
 
-  whyNoNumbers({ outline }, { evidence }) {
-    if (!evidence.assessed) return `Not compared: ${evidence.state}.`;
+  whyNoNumbers({ outline }, pane) {
+    const { evidence } = pane;
+    if (!evidence.assessed) return `Not compared. Networks ${pane.unassessedInWords()}.`;
     if (outline !== null) return "Not assessed at this magnification.";
     return this.pairing.pairs.length
-      ? "An outline is compared with the finding nearest to it; this one is nearest to none."
+      ? "An outline is compared with the finding nearest to it, where they overlap; this one is compared with none."
       : "The source has no outline to compare it with.";
   }
 }

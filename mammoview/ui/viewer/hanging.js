@@ -52,7 +52,7 @@ class HungPane extends LinkedPane {
     setText(caption.querySelector(".mirrored"), mirrored ? "MIRRORED as stored, or mislabelled" : "");
     setText(caption.querySelector(".again"), this.place.words);
     setText(caption.querySelector(".scale"), spacing ? "" : "size of a pixel not known: scale assumed");
-    setText(caption.querySelector(".told"), this.evidence?.assessed ? "" : `networks: ${this.evidence?.state ?? "not run"}`);
+    setText(caption.querySelector(".told"), this.evidence?.assessed ? "" : `networks: ${this.unassessedInWords()}`);
   }
 
   drawMarks() {
@@ -127,7 +127,7 @@ class Hanging extends Several {
       this.box.append(empty);
       return;
     }
-    const pane = new HungPane(this, place, choicesOf(together, { film: null, view: null, window: null, finding: null, marks: [] }));
+    const pane = new HungPane(this, place, choicesOf(together, { film: null, view: null, window: null, finding: null, compared: null, marks: [] }));
     Object.assign(pane.stage.style, at);
     this.panes.push(pane);
   }
@@ -151,7 +151,7 @@ class Hanging extends Several {
     pane.setFilm(header, arrays);
     pane.stage.setAttribute("aria-label", `${pane.name}: ${pane.stage.getAttribute("aria-label")}`);
     if (!isAnother) return;
-    Object.assign(pane.choices, { film: header.film, finding: null, marks: [] });
+    Object.assign(pane.choices, { film: header.film, finding: null, compared: null, marks: [] });
     pane.marks = new Marks(pane.choices);
     pane.greys = null;
     pane.choose(pane.firstPreset);

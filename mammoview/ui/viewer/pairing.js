@@ -68,6 +68,11 @@ function paintSalient(context, view, salient, ratio) {
   context.stroke();
 }
 
+/** Whether the finding nearest to an outline does not overlap it. */
+function isApart({ outline, finding, overlapping }) {
+  return outline !== null && finding !== null && !overlapping.includes(finding);
+}
+
 /** Which pair of one pane is chosen: {outline, finding}, either of them null where it stands alone. */
 class Pairing {
   constructor(pane) {
@@ -104,7 +109,8 @@ class Pairing {
   }
 
   linesOf(pair) {
-    const lines = [pair?.outline, pair?.found].filter((index) => index !== null && index !== undefined);
+    const found = pair && !isApart(pair) ? pair.found : null;
+    const lines = [pair?.outline, found].filter((index) => index !== null && index !== undefined);
     return lines.map((index) => this.evidence.outlines[index]);
   }
 
@@ -136,7 +142,7 @@ class Pairing {
   contours() {
     const outlines = this.pairs.map((pair) => ({ line: this.evidence.outlines[pair.outline], pairs: [pair] }));
     const findings = (this.evidence?.findings ?? []).map((_, finding) => {
-      const pairs = this.pairs.filter((pair) => pair.finding === finding);
+      const pairs = this.pairs.filter((pair) => pair.finding === finding && !isApart(pair));
       const alone = this.alone(finding);
       return { line: this.evidence.outlines[alone.found], pairs: pairs.length ? pairs : [alone] };
     });

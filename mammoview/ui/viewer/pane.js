@@ -64,6 +64,7 @@ class Pane extends Place {
 
   setLayers(header, arrays) {
     this.layers = { ...header, pairs: pairsWith(arrays, header.pairs) };
+    if (header.withheld) this.choices.compared = null;
     if (header.assessed) {
       const withArray = (layer) => ({ ...layer, array: arrays[layer.array] });
       this.layers.heatmap = withArray(header.heatmap);

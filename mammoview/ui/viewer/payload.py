@@ -38,7 +38,7 @@ from mammoview.nipple import estimate_nipple
 from mammoview.overlays import SALIENT_PERCENTILE, saliency_scale
 from mammoview.paper_frame import SIDE, paper_frame
 from mammoview.prepare import breast_core, find_breast, is_mirrored
-from mammoview.scorecard import Comparison, comparisons
+from mammoview.scorecard import Comparison, comparisons, overlap
 
 __all__ = ["MeasuredError", "film_id", "film_payload", "halved", "layers_payload"]
 
@@ -286,7 +286,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
 def _pairs(mammogram: Mammogram, assessment: Assessment | None, arrays: _Arrays) -> list[dict[str, Any]]:
     """Each boundary that a reader drew, and at each magnification what it is compared with and how well.
 
-    `outline` and `found` count the outlines that are sent, `finding` the findings.
+    `outline` and `found` count the outlines that are sent, `finding` and `overlapping` the findings; the
+    finding is the one whose centre is nearest, whether or not it overlaps the outline.
     """
     drawn = [
         index
@@ -307,6 +308,9 @@ def _pairs(mammogram: Mammogram, assessment: Assessment | None, arrays: _Arrays)
                 "lesion": mammogram.outlines[index].lesion(),
                 "finding": finding,
                 "found": None if finding is None else len(mammogram.outlines) + finding,
+                "overlapping": _overlapping(mammogram.outlines[index], assessment, each[0].frame)
+                if each and assessment
+                else [],
                 "at": {
                     saliency.magnification.key: _agreement(one, mammogram, arrays)
                     for saliency, one in zip(order, each, strict=True)
@@ -314,6 +318,20 @@ def _pairs(mammogram: Mammogram, assessment: Assessment | None, arrays: _Arrays)
             }
         )
     return pairs
+
+
+def _overlapping(outline: Outline, assessment: Assessment, frame: Frame) -> list[int]:
+    """The findings that share a pixel of `frame` with an outline."""
+    top, left, bottom, right = outline.box()
+    return [
+        number
+        for number, finding in enumerate(assessment.findings)
+        if finding.box[0] <= bottom
+        and top <= finding.box[2]
+        and finding.box[1] <= right
+        and left <= finding.box[3]
+        and overlap(frame.from_scan(outline.vertices), frame.from_scan(finding.outline.vertices))[0] > 0
+    ]
 
 
 def _agreement(comparison: Comparison, mammogram: Mammogram, arrays: _Arrays) -> dict[str, Any]:

@@ -145,15 +145,21 @@ class Reading {
     const shown = this.choices.shown.has(name) ? "shown" : "off";
     if (name === "outlines") return this.outlinesInWords(layer, shown);
     if (name === "breast" || name === "frame") return layer ? shown : "not told from the background";
-    if (!layer) return this.evidence?.assessed ? "not run at this magnification" : (this.evidence?.state ?? "not run");
+    if (!layer) return this.evidence?.assessed ? "not run at this magnification" : this.unassessedInWords();
     if (!this.isNumber(name)) return "ran, gave no number";
     if (name === "disagreement" && layer.most === 0) return "ran, all three agree";
     if (name === "disagreement" && shown === "shown") return `shown · most ${layer.most.toFixed(2)}`;
     return this.isEmpty(name) ? "ran, nothing above the level" : shown;
   }
 
+  /** Why the networks have said nothing, and what has them say it. */
+  unassessedInWords() {
+    const state = this.evidence?.state ?? "not run";
+    return state === "not run" ? "not run: press Assess" : state;
+  }
+
   outlinesInWords(outlines, shown) {
-    if (!outlines) return this.evidence?.assessed ? "ran, nothing above the level" : `${this.evidence?.state ?? "not run"}, none drawn`;
+    if (!outlines) return this.evidence?.assessed ? "ran, nothing above the level" : `none drawn; ${this.unassessedInWords()}`;
     const counts = ["reader", "model"].map((by) => [outlines.filter((line) => line.drawn_by === by).length, by]);
     return [shown, ...counts.filter(([count]) => count).map(([count, by]) => `${count} ${by}`)].join(" · ");
   }
@@ -165,7 +171,7 @@ class Reading {
 
   findingsInWords() {
     const { evidence, findings } = this;
-    if (!evidence?.assessed) return `Findings: ${evidence?.state ?? "not run"}`;
+    if (!evidence?.assessed) return `Findings: ${this.unassessedInWords()}`;
     if (!findings.length) return `No finding: no heat reaches ${evidence.heatmap.level.toFixed(2)}`;
     const { score, area_mm2: area } = findings[this.choices.finding] ?? findings[0];
     if (this.choices.finding !== null) {

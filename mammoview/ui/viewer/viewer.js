@@ -7,6 +7,7 @@ const NATIVE_KEYS = {
   'input[type="range"]': /^(Arrow.*|Home|End|Page.*)$/,
 };
 const KEY_PAN = 60; // CSS pixels
+const TAKEN = 'input, textarea, select, iframe, [contenteditable], [role="dialog"], [role="combobox"], [role="slider"]';
 
 function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
@@ -100,7 +101,8 @@ class Viewer {
   setFilm(header, arrays) {
     const { single } = this;
     single.setFilm(header, arrays);
-    if (single.choices.film !== header.film) {
+    const isAnother = single.choices.film !== header.film;
+    if (isAnother) {
       // Grey first: another film is seen without its layers, whatever was shown over the last one.
       const unseen = { shown: new Set(), putAside: null, finding: null, compared: null, marks: [] };
       this.blink.stop();
@@ -110,6 +112,15 @@ class Viewer {
     if (!single.choices.window) single.choose(single.firstPreset);
     single.resize();
     this.arrangement.fill();
+    if (isAnother) this.takeKeys();
+  }
+
+  /** The keys are the film's that has opened, unless she writes or chooses something elsewhere. */
+  takeKeys() {
+    const held = document.activeElement;
+    if (this.root.contains(this.root.getRootNode().activeElement)) return;
+    if (held?.closest(TAKEN)) return;
+    this.stage.focus({ preventScroll: true });
   }
 
   setLayers(header, arrays) {
@@ -173,6 +184,7 @@ class Viewer {
     if (!shown.delete(name)) shown.add(name);
     this.choices.chosen = name;
     this.speak(`${NAMES[name]}: ${this.pane.stateInWords(name)}`);
+    this.letGoOfHidden();
     this.redraw("layers");
   }
 
@@ -180,6 +192,7 @@ class Viewer {
     if (this.isWithheld) return this.speak(this.pane.findingsInWords());
     Object.assign(this.choices, { shown: new Set([name]), putAside: null, chosen: name });
     this.speak(`${NAMES[name]} alone: ${this.pane.stateInWords(name)}`);
+    this.letGoOfHidden();
     this.redraw("layers");
   }
 
@@ -188,7 +201,13 @@ class Viewer {
     const { shown, putAside } = this.choices;
     Object.assign(this.choices, putAside ? { shown: putAside, putAside: null } : { shown: new Set(), putAside: shown });
     this.speak(putAside ? "Layers back" : "All layers hidden");
+    this.letGoOfHidden();
     this.redraw("layers");
+  }
+
+  /** An outline that is not shown is not chosen, and no numbers stand for it. */
+  letGoOfHidden() {
+    if (!this.choices.shown.has("outlines")) this.panes.forEach((pane) => pane.pairing.letGo());
   }
 
   nextFinding() {
@@ -349,10 +368,15 @@ class Viewer {
     this.find(".weighting").value = this.choices.weighting;
     setText(this.find(".meaning"), this.pane.saliencyMeaning());
     setText(this.find(".laid"), this.pane.layer("frame")?.words ?? "");
-    for (const each of this.findAll("[data-when]")) each.hidden = !this.choices.shown.has(each.dataset.when);
+    for (const each of this.findAll("[data-when]")) each.hidden = !this.isTunable(each.dataset.when);
     for (const [group, value] of [["magnification", this.pane.magnification], ["stride", String(this.pane.stride)]]) {
       for (const radio of this.findAll(`input[name="${group}"]`)) radio.checked = radio.value === value;
     }
+  }
+
+  /** Nothing is set of a layer that is off or not there. */
+  isTunable(name) {
+    return this.choices.shown.has(name) && this.pane.layer(name) !== undefined;
   }
 
   drawRow(row, name) {
@@ -525,13 +549,16 @@ class Viewer {
     this.redraw("marks");
   }
 
-  /** Away with whatever lies over the film or waits for a drag. */
+  /** Away with one thing, the topmost: the sheet, the tool in hand, the arc, the chosen outline, the blinking. */
   escape() {
-    this.find(".help").hidden = true;
-    this.blink.stop();
-    this.pane.pairing.letGo();
-    if (this.choices.tool) this.setTool(this.choices.tool);
-    this.arrangement.group?.arc?.clear();
+    const help = this.find(".help");
+    const { arc } = this.arrangement.group ?? {};
+    if (!help.hidden) help.hidden = true;
+    else if (this.marker.on) this.marker.toggle();
+    else if (this.choices.tool) this.setTool(this.choices.tool);
+    else if (arc?.from) arc.clear();
+    else if (this.pane.pairing.chosen) this.pane.pairing.letGo();
+    else this.blink.stop();
     this.redraw("marks");
   }
 
