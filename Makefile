@@ -1,8 +1,8 @@
 # make run     the page with the demo case, on this machine only
 # make test    every test, the page in a real browser among them
 # make retrain a small network from real films, in some ten minutes, against the figure in the README
+# make bench   how fast the engine and the page are on this machine, against their bars
 # make browser every test of the page, the long ones among them
-# make bench-page  the page against the budgets of a reading room: times, bytes, memory
 # make check   layout, faults, types, and which part may know which
 #
 # make run DATA=folder   offers the cases below that folder too
@@ -15,7 +15,7 @@ FOUND = $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 PYTHON ?= $(or $(FOUND),$(error Mammoview needs Python 3.11 to 3.13: install one of them and try again))
 VENV := .venv/bin/python
 
-.PHONY: run test browser bench-page retrain check
+.PHONY: run test browser retrain bench bench-page check
 
 run:
 	@$(PYTHON) tools/install.py
@@ -48,6 +48,13 @@ bench-page:
 retrain:
 	@$(PYTHON) tools/install.py --dev
 	@MAMMOVIEW_RETRAIN=1 $(VENV) -m pytest tests/test_retraining.py
+
+bench:
+	@$(PYTHON) tools/install.py --bench
+	@$(VENV) tools/browser.py --prepare || true
+	@mkdir -p out
+	@kept=0; $(VENV) -m mammoview bench --json out/bench-engine.json || kept=1; \
+	$(VENV) tools/bench_page.py --json out/bench-page.json || kept=1; exit $$kept
 
 check:
 	@$(PYTHON) tools/install.py --dev

@@ -1,4 +1,4 @@
-"""The command line: assess, evaluate, familiarity, paper, train, phantom.
+"""The command line: assess, evaluate, familiarity, paper, train, phantom, bench.
 
 What a command needs is imported when it runs, so that `--help` and a refusal come at once. Whatever
 goes wrong on purpose is one sentence on standard error and exit status 2; Ctrl-C is status 130.
@@ -29,6 +29,7 @@ ELSEWHERE: Final = {
         "count the films that are warned of as unlike the training films",
         "mammoview.evaluation.familiarity_command",
     ),
+    "bench": ("measure how fast the engine is on this machine", "mammoview.bench.command"),
     "evaluate": ("measure the networks on annotated films", "mammoview.evaluation.command"),
 }
 """Commands that live with what they run: a module with `add_arguments(parser)` and `run(arguments)`."""
@@ -150,6 +151,12 @@ def _add_assess(commands: Any) -> None:
     add("--outlines", type=Path, metavar="FILE", help="a DDSM .OVERLAY in pixels of the true size")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: cuda where there is one")
     add(
+        "--engine",
+        choices=("auto", "plain", "bfloat16", "openvino"),
+        default="auto",
+        help="what runs the networks; plain is PyTorch in float32 (default: the fastest that is there)",
+    )
+    add(
         "--settings",
         action="append",
         default=[],
@@ -239,14 +246,13 @@ def _assess(arguments: argparse.Namespace) -> int:
     films, folders = _all_readable(opened), folders_for(opened, arguments.out)
 
     from mammoview import export
-    from mammoview.backend import assess
-    from mammoview.models import load_suite
+    from mammoview.backend import Assessor
 
-    suite = load_suite(arguments.weights, arguments.device)
+    assess = Assessor(arguments.weights, arguments.device, arguments.engine)
     for film, folder in zip(films, folders, strict=True):
         mammogram = film.read()
         with _progress_of(film.source) as progress:
-            assessment = assess(mammogram, suite, settings, progress)
+            assessment = assess(mammogram, settings, progress)
         export.write(assessment, mammogram, folder)
         for warning in dict.fromkeys((*mammogram.warnings, *assessment.warnings)):
             _complain(f"warning: {warning}")

@@ -191,6 +191,11 @@ class Outline:
         """In square scan pixels."""
         return polygon_area(self.vertices)
 
+    def lesion(self) -> str:
+        """Type, description and outcome, as far as the annotation says them."""
+        said = (self.lesion_type, self.description.lower(), self.pathology)
+        return ", ".join(str(part) for part in said if part) or "not described"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mammogram:
@@ -207,7 +212,8 @@ class Mammogram:
     spacing_mm : (float, float) or None
         Millimetres per scan pixel down and across; None where nothing says it.
     spacing_source : str
-        Where the spacing comes from, in words: "DDSM .ics", "given by the reader", ….
+        Where the spacing comes from, in words: "DDSM .ics", "given by the reader", "the sidecar beside the
+        film", ….
     sampling_mm : (float, float) or None
         Distance of the samples that the file really holds, where it is coarser than `spacing_mm`
         (a film stored resized and brought back to its true size); None means the same.
@@ -252,6 +258,13 @@ class Film:
     view: View | None
     read: Callable[[], Mammogram]
 
+    @property
+    def label(self) -> str:
+        """RCC, LMLO …, as films are labelled; the source where neither side nor view is known."""
+        if self.laterality is None and self.view is None:
+            return self.source
+        return f"{self.laterality or '?'}{self.view or '?'}"
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -270,6 +283,8 @@ class Given:
         Accept the part of a truncated file that is there.
     standard_ljpeg : bool
         Decode `.LJPEG` by the JPEG standard instead of PVRG's rule for the first row.
+    spacing_source : str
+        Who gave the spacing, in the words of `Mammogram.spacing_source`.
     """
 
     laterality: Laterality | None = None
@@ -279,6 +294,7 @@ class Given:
     outlines: Path | None = None
     partial: bool = False
     standard_ljpeg: bool = False
+    spacing_source: str = "given by the reader"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -532,15 +548,15 @@ class Settings:
         The one whose saliency is reported (×0.5 did best in the paper, §4.1).
     tissue_threshold, heat_level : float or None
         None takes the operating point of the network's card.
-    batch : int
-        Patches per saliency batch.
+    batch : int or None
+        Patches per saliency batch; None takes what suits the device.
     """
 
     stride: int = 32
     magnification: Magnification = Magnification.HALF
     tissue_threshold: float | None = None
     heat_level: float | None = None
-    batch: int = 16
+    batch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -579,6 +595,8 @@ class Assessment:
     breast : BreastMask
     timings_s : mapping of stage to seconds
     warnings : tuple of str
+    engine : str
+        What ran the networks, and in which precision.
     """
 
     scan: ScanFacts
@@ -593,3 +611,4 @@ class Assessment:
     breast: BreastMask
     timings_s: Mapping[str, float]
     warnings: tuple[str, ...]
+    engine: str = "PyTorch float32"

@@ -6,6 +6,7 @@ MammoviewError
 │   └── OversizedScan       it declares more pixels than any film has
 ├── UnreadableOutlines      the annotation cannot be placed on the film
 ├── BreastNotFound          no breast could be told from the background
+├── NotEnoughMemory         not even a small piece of the work fits the device
 ├── WeightsMissing          a network's card or tensors are not there
 ├── WeightsMismatch         the tensors are not the ones the card describes
 ├── UnusableCheckpoint      a training cannot go on from what it saved
@@ -22,6 +23,7 @@ __all__ = [
     "BreastNotFound",
     "Cancelled",
     "MammoviewError",
+    "NotEnoughMemory",
     "OversizedScan",
     "TruncatedScan",
     "UnreadableOutlines",
@@ -56,6 +58,10 @@ class UnreadableOutlines(MammoviewError):
 
 class BreastNotFound(MammoviewError):
     """No breast could be told from the background."""
+
+
+class NotEnoughMemory(MammoviewError):
+    """Not even a small piece of the work fits the memory of the device."""
 
 
 class WeightsMissing(MammoviewError):

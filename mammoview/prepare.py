@@ -24,6 +24,7 @@ __all__ = [
     "breast_cells",
     "breast_core",
     "find_breast",
+    "is_mirrored",
     "magnify",
     "prepare",
     "scan_facts",
@@ -212,14 +213,19 @@ def breast_core(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return core if core.any() else mask
 
 
+def is_mirrored(breast: NDArray[np.bool_]) -> bool:
+    """Whether the chest wall of a breast (I, J) is on the right, and so the nipple on the left."""
+    width = max(2, breast.shape[1] // 40)
+    left, right = breast[:, :width].mean(), breast[:, -width:].mean()
+    if abs(left - right) < 0.05:
+        half = breast.shape[1] // 2
+        left, right = breast[:, :half].mean(), breast[:, -half:].mean()
+    return bool(right > left)
+
+
 def _mirrored(mask: NDArray[np.bool_], stated: Laterality | None) -> tuple[bool, tuple[str, ...]]:
     """Whether the nipple points left, told from the edge that the breast touches."""
-    width = max(2, mask.shape[1] // 40)
-    left, right = mask[:, :width].mean(), mask[:, -width:].mean()
-    if abs(left - right) < 0.05:
-        half = mask.shape[1] // 2
-        left, right = mask[:, :half].mean(), mask[:, -half:].mean()
-    chest_wall_right = bool(right > left)
+    chest_wall_right = is_mirrored(mask)
     seen = Laterality.RIGHT if chest_wall_right else Laterality.LEFT
     if stated is None or stated is seen:
         return chest_wall_right, ()

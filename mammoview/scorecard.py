@@ -8,6 +8,7 @@ any other: a lesion is neither credited with nor blamed for what lights up at it
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -16,12 +17,36 @@ from numpy.typing import NDArray
 
 from mammoview.domain import Agreement, Assessment, Drawn, Finding, Magnification, Outline, Saliency
 from mammoview.errors import BadSetting
-from mammoview.geometry import polygon_area
+from mammoview.geometry import Frame, polygon_area
 
-__all__ = ["SALIENT_SHARE", "agreements", "overlap", "rasterise"]
+__all__ = ["SALIENT_SHARE", "Comparison", "agreements", "comparisons", "overlap", "rasterise"]
 
 SALIENT_SHARE = 0.2
 """A pixel is salient from this share of the highest on; Zhou et al., CVPR 2016, segment their maps so."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """How well one outline agrees with saliency and findings, and with which of them it was compared.
+
+    Attributes
+    ----------
+    agreement : Agreement
+    finding : int or None
+        Index of the finding that gave `dice`, `iou` and the distance; None where nothing was found.
+    centre_distance_px : float or None
+        The distance in scan pixels, which means something where the spacing is not known.
+    salient : ndarray of shape (H, W), bool, or None
+        The pixels whose area is the `tightness`; None where there is none.
+    frame : Frame
+        Where these pixels lie on the scan.
+    """
+
+    agreement: Agreement
+    finding: int | None
+    centre_distance_px: float | None
+    salient: NDArray[np.bool_] | None
+    frame: Frame
 
 
 def agreements(
@@ -55,6 +80,13 @@ def agreements(
     BadSetting
         If there is no saliency at this magnification.
     """
+    return tuple(each.agreement for each in comparisons(assessment, outlines, magnification))
+
+
+def comparisons(
+    assessment: Assessment, outlines: Sequence[Outline], magnification: Magnification | None = None
+) -> tuple[Comparison, ...]:
+    """The same as `agreements`, with what each outline was compared with."""
     saliency = _saliency_at(assessment, magnification or assessment.settings.magnification)
     drawn = [
         (index, outline, saliency.frame.from_scan(outline.vertices))
@@ -66,7 +98,7 @@ def agreements(
         anywhere |= rasterise(vertices, anywhere.shape)
     nearest = _distance_to(anywhere)
     return tuple(
-        _agreement(index, outline, vertices, nearest, assessment, saliency)
+        _comparison(index, outline, vertices, nearest, assessment, saliency)
         for index, outline, vertices in drawn
     )
 
@@ -134,30 +166,35 @@ def _saliency_at(assessment: Assessment, magnification: Magnification) -> Salien
     return assessment.saliency[magnification]
 
 
-def _agreement(
+def _comparison(
     index: int,
     outline: Outline,
     vertices: NDArray[np.float64],
     nearest: NDArray[np.float32],
     assessment: Assessment,
     saliency: Saliency,
-) -> Agreement:
+) -> Comparison:
     inside = rasterise(vertices, saliency.values.shape)
     distance = _distance_to(inside)
     own = distance <= nearest + 1e-3  # px; two transforms of the same pixels may differ by rounding
     finding, millimetres = _nearest_finding(assessment, outline)
-    dice, iou = (
-        overlap(vertices, saliency.frame.from_scan(finding.outline.vertices)) if finding else (0.0, 0.0)
-    )
-    return Agreement(
+    dice, iou, pixels = 0.0, 0.0, None
+    if finding is not None:
+        found = assessment.findings[finding]
+        dice, iou = overlap(vertices, saliency.frame.from_scan(found.outline.vertices))
+        pixels = float(np.hypot(*np.subtract(found.centre, outline.centre())))
+    area = polygon_area(vertices)
+    salient = _salient(saliency.values, own, distance, area)
+    agreement = Agreement(
         outline=index,
         pointing_hit=_pointing_hit(saliency.values, inside, own),
         energy_inside=_energy_inside(saliency.values, inside),
         dice=dice,
         iou=iou,
-        tightness=_tightness(saliency.values, own, distance, polygon_area(vertices)),
+        tightness=None if salient is None else float(np.count_nonzero(salient) / area),
         centre_distance_mm=millimetres,
     )
+    return Comparison(agreement, finding, pixels, salient, saliency.frame)
 
 
 def _distance_to(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -180,19 +217,19 @@ def _energy_inside(values: NDArray[np.float32], inside: NDArray[np.bool_]) -> fl
     return float(values[inside].sum(dtype=np.float64)) / total if total > 0 else None
 
 
-def _tightness(
+def _salient(
     values: NDArray[np.float32], own: NDArray[np.bool_], distance: NDArray[np.float32], area: float
-) -> float | None:
-    within_reach = values[own & (distance <= np.sqrt(area / np.pi))]
-    highest = within_reach.max(initial=0)
-    salient = (values >= SALIENT_SHARE * highest) & own
+) -> NDArray[np.bool_] | None:
+    within_reach = own & (distance <= np.sqrt(area / np.pi))
+    highest = values[within_reach].max(initial=0)
+    salient = within_reach & (values >= SALIENT_SHARE * highest)
     # Saliency that misses the lesion altogether is not a tight outline of it.
     if area == 0 or highest == 0 or not (salient & (distance == 0)).any():
         return None
-    return float(np.count_nonzero(within_reach >= SALIENT_SHARE * highest) / area)
+    return np.asarray(salient)
 
 
-def _nearest_finding(assessment: Assessment, outline: Outline) -> tuple[Finding | None, float | None]:
+def _nearest_finding(assessment: Assessment, outline: Outline) -> tuple[int | None, float | None]:
     """The finding whose centre is nearest to the outline's, and how far that is in millimetres."""
     if not assessment.findings:
         return None, None
@@ -201,5 +238,5 @@ def _nearest_finding(assessment: Assessment, outline: Outline) -> tuple[Finding 
         offset = np.subtract(finding.centre, outline.centre()) * assessment.scan.spacing_mm
         return float(np.hypot(*offset))
 
-    finding = min(assessment.findings, key=millimetres)
-    return finding, millimetres(finding)
+    away = [millimetres(finding) for finding in assessment.findings]
+    return int(np.argmin(away)), min(away)

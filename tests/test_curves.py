@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from mammoview import WEIGHTS
 from mammoview.curves import FILE, Rate, curves_of, read_curves, write_curves
 from mammoview.errors import WeightsMissing
-from mammoview.models.cards import WEIGHTS
 from tests.evaluation import made_metrics
 
 NAMES = ["tissue-0.5", "tissue-0.33", "tissue-0.25"]

@@ -66,7 +66,7 @@ def test_the_json_says_what_was_found_and_with_what(tmp_path):
         "magnification": 0.5,
         "tissue_threshold": None,
         "heat_level": None,
-        "batch": 16,
+        "batch": None,
     }
     (found,) = content["findings"]
     assert (found["score"], found["centre"]) == (0.8, [219.5, 139.5])

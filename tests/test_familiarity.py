@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from mammoview import WEIGHTS
 from mammoview.domain import Field, Laterality, Mammogram, View
 from mammoview.errors import BreastNotFound, UnusableDataset, WeightsMissing
 from mammoview.evaluation.alterations import inverted, misstated
@@ -27,7 +28,6 @@ from mammoview.familiarity import (
     unfamiliar,
     write_familiar,
 )
-from mammoview.models.cards import WEIGHTS
 from mammoview.prepare import prepare
 from mammoview.readers import read
 from mammoview.readers.annotated import DIGITISED, AnnotatedFilm

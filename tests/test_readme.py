@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from mammoview import WEIGHTS
 from mammoview.domain import Magnification
-from mammoview.models.cards import WEIGHTS, heatmap_name, read_card, tissue_name
+from mammoview.models.cards import heatmap_name, read_card, tissue_name
 
 REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")

@@ -2,7 +2,9 @@
 
     python3 tools/install.py          what `make run` needs
     python3 tools/install.py --dev    what `make test` and `make check` need besides
+    python3 tools/install.py --bench  what `make bench` compares with besides
 
+Without a GPU it also brings what makes the CPU fast; where that cannot be had, the rest does without it.
 A stamp in .venv remembers what has been installed, so that a second start takes no time and no network.
 Needs nothing but Python's standard library. This file must also be readable by an older Python, which it
 sends away in one sentence.
@@ -23,6 +25,8 @@ ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 UV = "uv==0.13.9"
+CPU_FAST = "requirements-cpu-fast.txt"
+ASKED = {"--dev": ["requirements-dev.txt"], "--bench": ["requirements-dev.txt", "requirements-bench.txt"]}
 OLD_PYTHON = (
     "Mammoview needs Python 3.11 to 3.13, and this is {}.{}: install one of them, or name it with "
     "make run PYTHON=/path/to/python3.12."
@@ -113,6 +117,14 @@ def install(files: list[Path]) -> None:
         )
 
 
+def install_cpu_fast() -> None:
+    """OpenVINO alone: of what it asks for besides, numpy is there and its telemetry is not wanted."""
+    if not pip("--no-deps", "-r", ROOT / CPU_FAST, quiet=True):
+        print(
+            "OpenVINO cannot be had here, so PyTorch alone runs the networks: the same, slower.", flush=True
+        )
+
+
 def fingerprint(files: list[Path]) -> str:
     """Changes when a requirement or the environment's Python does."""
     content = [file.read_bytes() for file in files]
@@ -123,11 +135,13 @@ def bring(names: list[str]) -> None:
     """Install what these files ask for, unless the stamp says that it is there."""
     files = [ROOT / name for name in names]
     make_environment()
-    stamp, wanted = VENV / f"{files[-1].stem}.stamp", fingerprint(files)
+    stamp, wanted = VENV / f"{files[-1].stem}.stamp", fingerprint([*files, ROOT / CPU_FAST])
     if stamp.exists() and stamp.read_text("utf-8") == wanted:
         return
     start = time.monotonic()
     install(files)
+    if not has_gpu():
+        install_cpu_fast()
     stamp.write_text(wanted, "utf-8")
     print(f"Installed in {time.monotonic() - start:.0f} s.", flush=True)
 
@@ -137,9 +151,8 @@ def main() -> int:
         print(OLD_PYTHON.format(*sys.version_info[:2]), file=sys.stderr)
         return 1
     try:
-        bring(
-            ["requirements.txt", "requirements-dev.txt"] if "--dev" in sys.argv[1:] else ["requirements.txt"]
-        )
+        asked = next((files for flag, files in ASKED.items() if flag in sys.argv[1:]), [])
+        bring(["requirements.txt", *asked])
     except Refused as reason:
         print(reason, file=sys.stderr)
         return 1

@@ -11,9 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import expit
+from torch import Tensor
 
 from mammoview.backend.findings import find
 from mammoview.backend.local import LOCAL_STRIDE, local_results
+from mammoview.backend.runtime import PLAIN, Runtime
 from mammoview.backend.saliency import contributions, gate, hot_pixels, kept_saliency
 from mammoview.backend.scan import scan_tissue
 from mammoview.domain import (
@@ -22,7 +24,6 @@ from mammoview.domain import (
     Heatmap,
     Magnification,
     Mammogram,
-    ModelCard,
     Progress,
     Saliency,
     Settings,
@@ -31,7 +32,6 @@ from mammoview.domain import (
 from mammoview.familiarity import unfamiliar
 from mammoview.geometry import Frame
 from mammoview.models.cards import HEATMAP_REDUCTION, Suite
-from mammoview.models.heatmap import HeatmapNetwork
 from mammoview.prepare import CELL, breast_cells, magnify, prepare, scan_facts
 
 __all__ = ["STRIDES", "assess"]
@@ -54,6 +54,7 @@ def assess(
     suite: Suite,
     settings: Settings = Settings(),  # noqa: B008 (frozen)
     progress: Progress = lambda share, what: None,
+    runtime: Runtime = PLAIN,
 ) -> Assessment:
     """Assess one scan.
 
@@ -68,10 +69,12 @@ def assess(
     progress : callable
         Called often with the share of the work done and what is being done; it may raise
         `Cancelled`, which ends the work.
+    runtime : Runtime
+        What computes the features of the networks, see `choose_runtime`.
 
     Raises
     ------
-    BreastNotFound, Cancelled
+    BreastNotFound, Cancelled, NotEnoughMemory
     """
     timings: dict[str, float] = {}
     progress(0.0, "finding the breast")
@@ -82,7 +85,7 @@ def assess(
         with _timed(timings, f"tissue {magnification.key}"):
             what = f"classifying tissue at {magnification.label}"
             tell = _part(progress, 0.05 + 0.2 * number, 0.2, what)
-            scales[magnification] = _scan(field, suite, magnification, tell)
+            scales[magnification] = _scan(field, suite, magnification, tell, runtime)
     grids = {
         (magnification, stride): _grid(scales[magnification], suite, magnification, stride, settings)
         for magnification in Magnification
@@ -91,8 +94,7 @@ def assess(
     progress(0.65, "drawing the heatmap")
     with _timed(timings, "heatmap"):
         local = _local(field, scales)
-        baseline = _heatmap(field, suite.baseline, suite.baseline_card, local, settings)
-        heatmap = _heatmap(field, suite.heatmap, suite.heatmap_card, local, settings)
+        baseline, heatmap = _heatmaps(field, suite, local, settings, runtime)
     saliency = {}
     for number, magnification in enumerate(Magnification):
         with _timed(timings, f"saliency {magnification.key}"):
@@ -117,14 +119,17 @@ def assess(
         breast_cells(field),
         timings,
         _warnings(mammogram, field, suite),
+        runtime.name,
     )
 
 
-def _scan(field: Field, suite: Suite, magnification: Magnification, tell: Callable[[float], None]) -> _Scale:
+def _scan(
+    field: Field, suite: Suite, magnification: Magnification, tell: Callable[[float], None], runtime: Runtime
+) -> _Scale:
     band_limit = suite.tissue_cards[magnification].band_limit_mm
     image, frame = magnify(field, magnification.reduction, band_limit)
     strides = tuple({*STRIDES, LOCAL_STRIDE[magnification]})
-    return _Scale(image, frame, scan_tissue(suite.tissue[magnification], image, strides, tell))
+    return _Scale(image, frame, scan_tissue(suite.tissue[magnification], image, strides, tell, runtime))
 
 
 def _grid(
@@ -151,17 +156,27 @@ def _local(field: Field, scales: Mapping[Magnification, _Scale]) -> NDArray[np.f
     )
 
 
-def _heatmap(
-    field: Field, network: HeatmapNetwork, card: ModelCard, local: NDArray[np.float32], settings: Settings
-) -> Heatmap:
-    image, _ = magnify(field, HEATMAP_REDUCTION, card.band_limit_mm)
-    device = next(network.parameters()).device
-    with torch.inference_mode():
-        tensor = torch.from_numpy(image)[None, None].to(device).contiguous(memory_format=torch.channels_last)
-        tissue = torch.from_numpy(local)[None].to(device)
-        heat = network(tensor, tissue).float().sigmoid()[0, 0].cpu().numpy()
-    level = card.operating_point if settings.heat_level is None else settings.heat_level
-    return Heatmap(heat, level, field.frame.magnified(1 / CELL), network.local_results)
+def _heatmaps(
+    field: Field, suite: Suite, local: NDArray[np.float32], settings: Settings, runtime: Runtime
+) -> tuple[Heatmap, Heatmap]:
+    """Without and with local results; what both have in common is computed once."""
+    alone: dict[tuple[object, float], Tensor] = {}
+    found = []
+    for network, card in ((suite.baseline, suite.baseline_card), (suite.heatmap, suite.heatmap_card)):
+        device = next(network.parameters()).device
+        common = (network.features, card.band_limit_mm)
+        with torch.inference_mode():
+            if common not in alone:
+                image, _ = magnify(field, HEATMAP_REDUCTION, card.band_limit_mm)
+                both = network.both_ways(torch.from_numpy(image)[None, None].to(device))
+                alone[common] = network.agreed(runtime.features(network, both))
+            heat = alone[common]
+            if network.local_results:
+                heat = network.joined(heat, torch.from_numpy(local)[None].to(device))
+            level = card.operating_point if settings.heat_level is None else settings.heat_level
+            cells = heat.sigmoid()[0, 0].cpu().numpy()
+        found.append(Heatmap(cells, level, field.frame.magnified(1 / CELL), network.local_results))
+    return found[0], found[1]
 
 
 def _saliency(

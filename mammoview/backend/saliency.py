@@ -6,13 +6,17 @@ Paper §3, "Pixel-wise Saliency", and §4.2.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mammoview.backend.memory import in_pieces, patches_at_once
 from mammoview.backend.scan import pad_for_grid
+from mammoview.backend.threads import threads_for
 from mammoview.domain import Heatmap, TissueGrid, Weighting
 from mammoview.geometry import Frame
 from mammoview.models.tissue import TissueClassifier
@@ -26,6 +30,10 @@ __all__ = [
     "margin_gradient",
     "patch_weights",
 ]
+
+
+ROUNDS: Final = 4
+"""Batches for each thread between two reports of progress: the threads wait for one another only then."""
 
 
 def entropy(logits: Tensor) -> Tensor:
@@ -91,7 +99,7 @@ def kept_saliency(
     kept: NDArray[np.bool_],
     contribution: NDArray[np.float32],
     stride: int,
-    batch: int,
+    batch: int | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> dict[Weighting, NDArray[np.float32]]:
     """Gradients of the kept cells' patches, weighted in every way, added up where they were cut.
@@ -105,8 +113,10 @@ def kept_saliency(
         Cells of the grid at `stride`.
     contribution : ndarray of shape (I, J), float32
         Of each cell, see `contributions`.
-    stride, batch : int
-        Magnified pixels between cells; patches per backward pass.
+    stride : int
+        Magnified pixels between cells.
+    batch : int, optional
+        Patches per backward pass; fewer where memory runs out.
 
     Returns
     -------
@@ -118,17 +128,26 @@ def kept_saliency(
     canvases = {weighting: np.zeros_like(padded) for weighting in Weighting}
     side, device = classifier.patch, next(classifier.parameters()).device
     corners, terms = np.argwhere(kept) * stride, contribution[kept]
-    for start in range(0, len(corners), batch):
-        part = corners[start : start + batch]
-        patches = np.stack([padded[r : r + side, c : c + side] for r, c in part])[:, None]
-        gradients, margin = margin_gradient(classifier, torch.from_numpy(patches).to(device))
-        term = torch.from_numpy(terms[start : start + batch]).to(device)
-        weights = patch_weights(gradients, margin, term)
-        for weighting, weight in weights.items():
-            weighted = (gradients * weight[:, None, None]).cpu().numpy()
-            for (r, c), one in zip(part, weighted, strict=True):
-                canvases[weighting][r : r + side, c : c + side] += one
-        progress(min(1.0, (start + batch) / len(corners)))
+    size = batch or patches_at_once(classifier)
+
+    with threads_for(device) as (threads, map_in_threads):
+
+        def differentiated(first: int, last: int) -> list[tuple[Tensor, Tensor]]:
+            patches = [padded[r : r + side, c : c + side] for r, c in corners[first:last]]
+            parts = torch.from_numpy(np.stack(patches))[:, None].to(device).split(size)
+            return list(map_in_threads(partial(margin_gradient, classifier), parts))
+
+        done = 0
+        for last, found in in_pieces(len(corners), size * threads * ROUNDS, differentiated):
+            for gradients, margin in found:
+                here = slice(done, done + len(margin))
+                weights = patch_weights(gradients, margin, torch.from_numpy(terms[here]).to(device))
+                for weighting, each in weights.items():
+                    weighted = (gradients * each[:, None, None]).cpu().numpy()
+                    for (r, c), one in zip(corners[here], weighted, strict=True):
+                        canvases[weighting][r : r + side, c : c + side] += one
+                done = here.stop
+            progress(last / len(corners))
     before = (side - stride) // 2
     inside = (slice(before, before + image.shape[0]), slice(before, before + image.shape[1]))
     return {weighting: canvas[inside] for weighting, canvas in canvases.items()}

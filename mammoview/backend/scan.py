@@ -10,7 +10,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from mammoview.backend.memory import PIECE_BYTES, in_pieces
+from mammoview.backend.runtime import PLAIN, Runtime
 from mammoview.models.tissue import TissueClassifier
 
 __all__ = ["grid_shape", "pad_for_grid", "scan_tissue"]
@@ -40,6 +43,8 @@ def scan_tissue(
     image: NDArray[np.float32],
     strides: Sequence[int],
     progress: Callable[[float], None] = lambda share: None,
+    runtime: Runtime = PLAIN,
+    piece_bytes: int = PIECE_BYTES,
 ) -> dict[int, NDArray[np.float32]]:
     """Logit of suspicion (finding minus no finding) of every cell, at each of the strides.
 
@@ -56,40 +61,50 @@ def scan_tissue(
         of the network's own feature stride.
     progress : callable
         Called with the share of bands that are done; may raise to stop.
+    runtime : Runtime
+        What computes the features.
+    piece_bytes : int
+        How much the activations of one band may take.
 
     Returns
     -------
     dict
         Stride to ndarray (I, J), float32.
+
+    Raises
+    ------
+    NotEnoughMemory
+        Not even the smallest band fits.
     """
-    smallest = min(strides)
+    smallest, largest = min(strides), max(strides)
     padded = pad_for_grid(image, classifier.patch, smallest)
     shapes = {stride: grid_shape(image.shape, stride) for stride in strides}
-    device = next(classifier.parameters()).device
     results = {stride: np.empty(shape, np.float32) for stride, shape in shapes.items()}
-    largest = max(strides)
-    width = shapes[largest][1] * largest - smallest + classifier.patch
-    bands = list(_bands(shapes[largest][0]))
-    for number, (first, last) in enumerate(bands):
-        top, height = first * largest, (last - first) * largest - smallest + classifier.patch
-        part = _fit(padded[top : top + height], height, width)
+    rows, columns = shapes[largest]
+    halo = classifier.patch - smallest
+    width = columns * largest + halo
+    device = next(classifier.parameters()).device
+
+    def band(first: int, last: int) -> list[Tensor]:
+        height = (last - first) * largest + halo
+        part = _fit(padded[first * largest : first * largest + height], height, width)
         with torch.inference_mode():
-            tensor = (
-                torch.from_numpy(part)[None, None].to(device).contiguous(memory_format=torch.channels_last)
-            )
-            features = classifier.features((tensor - classifier.mean) / classifier.std)
-            for stride in strides:
-                # A coarser cell's centre lies (stride - smallest) / 2 further in than the fine one's.
-                logits = classifier.head(features, stride, (stride - smallest) // 2)[0]
-                rows = slice(top // stride, min((last * largest) // stride, shapes[stride][0]))
-                found = (logits[1] - logits[0]).float().cpu().numpy()
-                results[stride][rows] = found[: rows.stop - rows.start, : shapes[stride][1]]
-        progress((number + 1) / len(bands))
+            tensor = classifier.normalised(torch.from_numpy(part)[None, None].to(device))
+            features = runtime.features(classifier, tensor)
+            # A coarser cell's centre lies (stride - smallest) / 2 further in than the fine one's.
+            logits = (classifier.head(features, s, (s - smallest) // 2)[0] for s in strides)
+            return [(each[1] - each[0]).cpu() for each in logits]
+
+    most = max(1, (piece_bytes // (4 * classifier.widths[0] * width) - halo) // largest)
+    done = 0
+    for last, found in in_pieces(rows, most, band):
+        for stride, logits in zip(strides, found, strict=True):
+            begin, end = (n * largest // stride for n in (done, last))
+            part = results[stride][begin:end]
+            part[:] = logits.numpy()[: len(part), : part.shape[1]]
+        done = last
+        progress(done / rows)
     return results
-
-
-def _bands(rows: int, height: int = 8) -> list[tuple[int, int]]:
-    return [(first, min(first + height, rows)) for first in range(0, rows, height)]
 
 
 def _fit(part: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:

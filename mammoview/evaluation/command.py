@@ -78,8 +78,9 @@ def run(arguments: argparse.Namespace) -> int:
     BadSetting
         Operating points are to be chosen without films.
     """
+    from mammoview import WEIGHTS
     from mammoview.evaluation.join import examples_of
-    from mammoview.models.cards import WEIGHTS, load_suite
+    from mammoview.models.cards import load_suite
 
     if arguments.tissue_only and arguments.choose:
         raise BadSetting("--choose needs whole films: give it without --tissue-only")

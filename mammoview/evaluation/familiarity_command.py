@@ -71,8 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _familiar(weights: Path | None) -> Familiar:
+    from mammoview import WEIGHTS
     from mammoview.familiarity import FILE, read_familiar
-    from mammoview.models.cards import WEIGHTS
 
     folder = weights or WEIGHTS
     familiar = read_familiar(folder)

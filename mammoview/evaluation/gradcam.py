@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mammoview.backend.memory import patches_at_once
 from mammoview.backend.scan import pad_for_grid
 from mammoview.models.tissue import TissueClassifier
 
@@ -59,7 +60,7 @@ def added_up(
     kept: NDArray[np.bool_],
     contribution: NDArray[np.float32],
     stride: int,
-    batch: int,
+    batch: int | None,
 ) -> NDArray[np.float32]:
     """Maps of the kept cells' patches, each scaled to sum to its contribution, added where they were cut.
 
@@ -78,6 +79,7 @@ def added_up(
     padded, side = pad_for_grid(image, classifier.patch, stride), classifier.patch
     canvas, device = np.zeros_like(padded), next(classifier.parameters()).device
     corners, terms = np.argwhere(kept) * stride, contribution[kept]
+    batch = batch or patches_at_once(classifier)
     for start in range(0, len(corners), batch):
         part = corners[start : start + batch]
         patches = np.stack([padded[r : r + side, c : c + side] for r, c in part])[:, None]
@@ -91,7 +93,7 @@ def added_up(
 
 def _explained(classifier: TissueClassifier, patches: Tensor) -> tuple[Tensor, Tensor]:
     """The last convolutional features and the gradient of the finding's logit, (N, C, h, w) each."""
-    features = classifier.features((patches - classifier.mean) / classifier.std).detach().requires_grad_()
+    features = classifier.features(classifier.normalised(patches)).detach().requires_grad_()
     with torch.enable_grad():
         score = classifier.head(features, classifier.stride)[:, 1, 0, 0].sum()
         (gradient,) = torch.autograd.grad(score, features)

@@ -72,7 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
     UnusableDataset
         None of the films of the metrics is in --films.
     """
-    from mammoview.models.cards import WEIGHTS, load_suite
+    from mammoview import WEIGHTS
+    from mammoview.models.cards import load_suite
 
     measured = _measured(arguments)
     summaries = _summaries(measured, arguments.out / "metrics")

@@ -66,6 +66,7 @@ def document(assessment: Assessment, mammogram: Mammogram) -> dict[str, Any]:
         },
         "heatmap": _heatmap(assessment.heatmap),
         "scorecard": [asdict(agreement) for agreement in agreements],
+        "engine": assessment.engine,
         "timings_s": {stage: round(seconds, 4) for stage, seconds in assessment.timings_s.items()},
         "warnings": list(dict.fromkeys((*mammogram.warnings, *assessment.warnings))),
     }

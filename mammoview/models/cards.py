@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from mammoview import WEIGHTS
 from mammoview.aside import write_json, written_aside
 from mammoview.domain import Magnification, ModelCard
 from mammoview.errors import BadSetting, WeightsMismatch, WeightsMissing
@@ -28,7 +29,6 @@ from mammoview.models.tissue import TissueClassifier
 
 __all__ = [
     "HEATMAP_REDUCTION",
-    "WEIGHTS",
     "Network",
     "Suite",
     "choose_device",
@@ -43,7 +43,6 @@ __all__ = [
     "write_card",
 ]
 
-WEIGHTS: Final = Path(__file__).parents[2] / "weights"
 HEATMAP_REDUCTION: Final = 8
 """The heatmap network's input is 0.4 mm per pixel: the paper's 2048² frame becomes 256²."""
 
@@ -136,7 +135,15 @@ def load_suite(folder: Path | None = None, device: str = "auto") -> Suite:
             raise WeightsMismatch(f"{card.name}: the card does not describe this heatmap network")
         heatmaps.append((network.to(place), card))
     (baseline, baseline_card), (heatmap, heatmap_card) = heatmaps
+    _share(baseline, heatmap)
     return Suite(tissue, baseline, heatmap, place, cards, baseline_card, heatmap_card, read_familiar(folder))
+
+
+def _share(baseline: HeatmapNetwork, heatmap: HeatmapNetwork) -> None:
+    """Let both have the same layers where they hold the same numbers, so that they run once."""
+    ours, theirs = baseline.features.state_dict(), heatmap.features.state_dict()
+    if ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours):
+        heatmap.features = baseline.features
 
 
 def load_network(name: str, folder: Path) -> tuple[Network, ModelCard]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-__all__ = ["LOCAL_GRIDS", "HeatmapNetwork"]
+__all__ = ["LOCAL_GRIDS", "HeatmapNetwork", "Surroundings"]
 
 LOCAL_GRIDS: Final = 3
 """Tissue grids that are joined in: one for each magnification."""
@@ -26,7 +26,7 @@ def _convolution(inputs: int, outputs: int, dilation: int = 1) -> list[nn.Module
     ]
 
 
-class _Surroundings(nn.Module):
+class Surroundings(nn.Module):
     """Adds to each cell what a dilated convolution sees around it."""
 
     def __init__(self, channels: int, dilation: int) -> None:
@@ -80,7 +80,7 @@ class HeatmapNetwork(nn.Module):
             layers += [*_convolution(channels, width), *_convolution(width, width), nn.MaxPool2d(2)]
             channels = width
         layers += _convolution(channels, context)
-        layers += [_Surroundings(context, dilation) for dilation in dilations]
+        layers += [Surroundings(context, dilation) for dilation in dilations]
         self.features = nn.Sequential(*layers)
         self.heat = nn.Conv2d(context, 1, 1)
         nn.init.constant_(self.heat.bias, -3.0)  # type: ignore[arg-type]
@@ -124,14 +124,27 @@ class HeatmapNetwork(nn.Module):
 
     def alone(self, image: Tensor) -> Tensor:
         """Logits of heat (N, 1, I, J) without local results, whether the network joins them in or not."""
-        heat = self._logits(image)
-        return heat if self.training else (heat + self._logits(image.flip(2)).flip(2)) / 2
+        if self.training:
+            heat: Tensor = self.heat(self.features(self.normalised(image)))
+            return heat
+        return self.agreed(self.features(self.both_ways(image)))
+
+    def normalised(self, image: Tensor) -> Tensor:
+        """What `features` takes."""
+        return (image - self.mean) / self.std
+
+    def both_ways(self, image: Tensor) -> Tensor:
+        """Normalised images (N, 1, H, W) and then their reflections from top to bottom, (2 N, 1, H, W)."""
+        image = self.normalised(image)
+        return torch.cat([image, image.flip(2)])
+
+    def agreed(self, features: Tensor) -> Tensor:
+        """Logits (N, 1, I, J): the mean over both ways, from the features (2 N, C, I, J) of `both_ways`."""
+        heat, reflected = self.heat(features).chunk(2)
+        mean: Tensor = (heat + reflected.flip(2)) / 2
+        return mean
 
     def joined(self, heat: Tensor, tissue: Tensor) -> Tensor:
         """Logits of heat with local results, from those without (N, 1, I, J) and the grids (N, 3, I, J)."""
         added: Tensor = self.join(torch.cat([heat, tissue.clamp(-SUREST, SUREST)], dim=1))
         return heat + added
-
-    def _logits(self, image: Tensor) -> Tensor:
-        heat: Tensor = self.heat(self.features((image - self.mean) / self.std))
-        return heat

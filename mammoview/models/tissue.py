@@ -78,7 +78,11 @@ class TissueClassifier(nn.Module):
         Cell (i, j) is the patch whose first pixel is (i * stride, j * stride); `stride` must be a
         multiple of `self.stride`.
         """
-        return self.head(self.features((image - self.mean) / self.std), stride)
+        return self.head(self.features(self.normalised(image)), stride)
+
+    def normalised(self, image: Tensor) -> Tensor:
+        """What `features` takes."""
+        return (image - self.mean) / self.std
 
     def head(self, features: Tensor, stride: int, start: int = 0) -> Tensor:
         """Logits (N, 2, I, J) from features (N, C, h, w), at every `stride` pixels from pixel `start` on."""

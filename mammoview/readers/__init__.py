@@ -11,7 +11,7 @@ from mammoview.readers import cbis, ddsm, dicom, raster, sidecar
 from mammoview.readers.guard import check_links, head, regular, shown
 from mammoview.readers.limits import check_spacing
 
-__all__ = ["open_case", "read"]
+__all__ = ["films_at", "open_case", "read"]
 
 _NOTHING = Given()
 
@@ -49,6 +49,11 @@ def open_case(path: Path, given: Given = _NOTHING, within: Path | None = None) -
     path = Path(path)
     if within is not None:
         check_links(path, within)
+    return films_at(path, given, within)
+
+
+def films_at(path: Path, given: Given = _NOTHING, within: Path | None = None) -> tuple[Film, ...]:
+    """As `open_case`, for a caller who has checked the links of the case himself."""
     if given.spacing_mm is not None:
         check_spacing(given.spacing_mm, "The spacing given")
     if _is_folder(path):

@@ -29,7 +29,15 @@ from mammoview.readers.annotated import DIGITISED, AnnotatedFilm, digest_of, sta
 from mammoview.readers.dicom_pixels import read_header, read_stored
 from mammoview.readers.guard import inside, shown, unreadable_as
 
-__all__ = ["open_case", "open_dataset", "outlines_of_mask", "recognises", "root_of"]
+__all__ = [
+    "FilmOfTree",
+    "films_by_patient",
+    "open_case",
+    "open_dataset",
+    "outlines_of_mask",
+    "recognises",
+    "root_of",
+]
 
 _LARGEST_CSV = 64 * 1024**2  # bytes
 _DEPTH = 6
@@ -46,6 +54,47 @@ Row = Mapping[str, str]
 """One line of a csv file, its headers without case, blanks and underscores."""
 Tree = Mapping[str, Sequence[Path]]
 """Series Instance UID to the DICOM files that carry it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilmOfTree:
+    """A film that the csv files name and that is there, with all its abnormalities; no pixels are read yet.
+
+    Attributes
+    ----------
+    rows : sequence of Row
+        One for each abnormality.
+    tree : Tree
+        The files of this film, its masks and its crops.
+    """
+
+    rows: Sequence[Row]
+    tree: Tree
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(path for paths in self.tree.values() for path in paths)
+
+    @property
+    def density(self) -> str:
+        return self.rows[0].get("breastdensity", "")
+
+    @property
+    def lesions(self) -> frozenset[LesionType]:
+        return frozenset(_LESIONS.get(_kind(row), LesionType.OTHER) for row in self.rows)
+
+    @property
+    def assessments(self) -> tuple[int, ...]:
+        """BI-RADS, 0 to 5, of the abnormalities that have one."""
+        found = (_ranked(row.get("assessment", ""), 0, 5) for row in self.rows)
+        return tuple(birads for birads in found if birads is not None)
+
+    @property
+    def pathologies(self) -> frozenset[Pathology]:
+        return frozenset(filter(None, (_pathology(row.get("pathology", "")) for row in self.rows)))
+
+    def film(self, given: Given) -> Film:
+        return _film(self.rows, self.tree, given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +172,31 @@ def open_dataset(root: Path) -> tuple[AnnotatedFilm, ...]:
             "keep the DICOM files and the csv files under one folder"
         )
     return tuple(_annotated(found, tree) for found in films.values())
+
+
+def films_by_patient(root: Path, within: Path | None = None) -> dict[str, tuple[FilmOfTree, ...]]:
+    """The films of a tree by patient, each once, as in `open_dataset`; a patient without one is left out.
+
+    Raises
+    ------
+    UnreadableScan
+        If a csv file cannot be read.
+    """
+    tree = _tree(root)
+    films: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for series, rows in _films(_rows(root, within)).items():
+        if series in tree:
+            films[_position(rows[0])] += rows
+    patients: dict[str, list[FilmOfTree]] = defaultdict(list)
+    for rows in films.values():
+        series_of_film = {uid: tree[uid] for row in rows for uid in _all_series(row) if uid in tree}
+        patients[rows[0].get("patientid", "")].append(FilmOfTree(rows, series_of_film))
+    return {patient: tuple(found) for patient, found in patients.items()}
+
+
+def _all_series(row: Row) -> tuple[str, ...]:
+    columns = ("imagefilepath", "roimaskfilepath", "croppedimagefilepath")
+    return tuple(_series(row.get(column, "")) for column in columns)
 
 
 def _tables(folder: Path, within: Path | None) -> list[Path]:

@@ -293,7 +293,7 @@ def _implausible(files: FilmFiles, spacing_mm: tuple[float, float]) -> _Spacing:
 
 def _spacing(files: FilmFiles, given: Given, bits: int) -> _Spacing:
     if given.spacing_mm is not None:
-        return _Spacing(given.spacing_mm, "given by the reader")
+        return _Spacing(given.spacing_mm, given.spacing_source)
     if files.entry.microns:
         return _Spacing(files.entry.microns / 1000, "DDSM .ics")
     others = {entry.microns for entry in files.described.films.values() if entry.microns}

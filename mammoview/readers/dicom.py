@@ -25,7 +25,17 @@ from mammoview.readers.dicom_pixels import Stored, read_header, read_stored, rec
 from mammoview.readers.guard import not_blank, shown, unreadable_as
 from mammoview.readers.limits import plausible_spacing
 
-__all__ = ["DIGITAL", "files_within", "open_case", "open_folder", "pseudonym", "read_film", "recognises"]
+__all__ = [
+    "DIGITAL",
+    "files_within",
+    "hanging",
+    "open_case",
+    "open_folder",
+    "pseudonym",
+    "read_film",
+    "recognises",
+    "with_study",
+]
 
 _PROJECTIONS = frozenset({"", "MG", "CR", "DX", "RG", "OT", "SC"})
 """Modalities (0008,0060) under which mammograms are kept; anything but MG is remarked upon."""
@@ -85,11 +95,22 @@ def open_case(path: Path, given: Given) -> tuple[Film, ...]:
     UnreadableScan
         If it is not DICOM or no mammogram.
     """
+    return (with_study(path, given)[0],)
+
+
+def with_study(path: Path, given: Given) -> tuple[Film, str]:
+    """The film of `open_case`, and what tells the study that it was taken in; empty where nothing does.
+
+    A digest of Study Instance UID and patient, so that two patients never share one; it names neither.
+    """
     with unreadable_as(path, "DICOM mammogram"):
         header = read_header(path)
         _check_kind(header, path)
         side, view = given.laterality or _side(header), given.view or _view(header)
-        return (Film(pseudonym(header, path), side, view, partial(read_film, path, given)),)
+        film = Film(pseudonym(header, path), side, view, partial(read_film, path, given))
+        study = str(header.get("StudyInstanceUID") or "").strip()
+        whose = repr((study, str(header.get("PatientID", "")), str(header.get("PatientName", ""))))
+        return film, hashlib.sha256(whose.encode(errors="replace")).hexdigest() if study else ""
 
 
 def open_folder(folder: Path, given: Given) -> tuple[Film, ...]:
@@ -115,7 +136,13 @@ def open_folder(folder: Path, given: Given) -> tuple[Film, ...]:
             f"{shown(folder)}: the DICOM files in this folder are of {len(patients - {''})} patients; "
             "name one film, or a folder that holds one patient's"
         )
-    return tuple(sorted(films, key=_hanging))
+    return tuple(sorted(films, key=hanging))
+
+
+def hanging(film: Film) -> tuple[int, bool, str]:
+    """Sort key: CC before MLO before the rest, right before left."""
+    rank = {View.CC: 0, View.MLO: 1}.get(film.view, 2) if film.view else 3
+    return rank, film.laterality is not Laterality.RIGHT, film.source
 
 
 def files_within(folder: Path) -> Iterator[Path]:
@@ -127,12 +154,6 @@ def files_within(folder: Path) -> Iterator[Path]:
                 yield path
         except UnreadableScan:
             continue
-
-
-def _hanging(film: Film) -> tuple[int, bool, str]:
-    """Sort key: CC before MLO before the rest, right before left."""
-    rank = {View.CC: 0, View.MLO: 1}.get(film.view, 2) if film.view else 3
-    return rank, film.laterality is not Laterality.RIGHT, film.source
 
 
 def read_film(path: Path, given: Given) -> Mammogram:
@@ -216,7 +237,7 @@ def _view(header: Dataset) -> View | None:
 def _spacing(header: Dataset, given: Given) -> tuple[tuple[float, float] | None, str, tuple[str, ...]]:
     """Millimetres down and across, where they come from, and remarks; PS3.3 10.7.1.3."""
     if given.spacing_mm is not None:
-        return (given.spacing_mm, given.spacing_mm), "given by the reader", ()
+        return (given.spacing_mm, given.spacing_mm), given.spacing_source, ()
     spacing, source = _stated_spacing(header)
     if spacing and not all(map(plausible_spacing, spacing)):
         down, across = spacing

@@ -21,6 +21,8 @@ from mammoview.readers.limits import check_size
 __all__ = ["Stored", "read_header", "read_stored", "recognises", "syntax_of"]
 
 _PIXEL_DATA = 0x7FE00010
+_LARGEST_ELEMENT = 4 * 1024**2
+"""Bytes; a larger element stays in the file until it is asked for, so that no header fills the memory."""
 _BEGINNING = b"\x08\x00"
 """First group of a data set that was written without preamble and file meta information."""
 
@@ -67,7 +69,9 @@ def read_header(path: Path) -> Dataset:
             raise UnreadableScan(
                 f"{shown(path)}: the whole file is deflated; convert it to Explicit VR Little Endian first"
             )
-        header = dcmread(regular(path), stop_before_pixels=True, force=not preamble)
+        header = dcmread(
+            regular(path), stop_before_pixels=True, force=not preamble, defer_size=_LARGEST_ELEMENT
+        )
         if not preamble and "SOPClassUID" not in header:
             raise UnreadableScan(f"{shown(path)}: this is not a DICOM file; choose a mammogram")
         return header

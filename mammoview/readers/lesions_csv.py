@@ -10,7 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +30,7 @@ from mammoview.readers.annotated import (
 from mammoview.readers.guard import inside, shown
 from mammoview.readers.limits import LONGEST_EDGE, check_size, check_spacing
 
-__all__ = ["NO_LESION", "SQUASHED", "AnnotatedFilm", "open_dataset"]
+__all__ = ["NO_LESION", "SQUASHED", "AnnotatedFilm", "DescribedFilm", "films_by_patient", "open_dataset"]
 
 SQUASHED: Final = 800  # side of a CBIS-DDSM copy that was resized to a square, in which its boxes are told
 NO_LESION: Final = "none"
@@ -48,6 +48,61 @@ MIAS_LESIONS: Final = {
 }
 """What is no mass among the classes of mini-MIAS."""
 MIAS_TISSUE: Final = {"F": "fatty", "G": "fatty-glandular", "D": "dense-glandular"}
+LARGEST_TABLE: Final = 16 * 1024**2  # bytes; that of all CBIS-DDSM's masses has about 200,000
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedFilm:
+    """A film as the table describes it; its picture has not been looked at.
+
+    Attributes
+    ----------
+    path : Path
+    given : Given
+        Side, view, true size and spacing.
+    outlines : tuple of Outline
+        The lesions that the table gives a place.
+    patient : str
+    normal : bool
+    facts : mapping
+        What a reader of the film may see.
+    known_before : mapping
+        As `AnnotatedFilm.facts`, but for side and view.
+    """
+
+    path: Path
+    given: Given
+    outlines: tuple[Outline, ...]
+    patient: str
+    normal: bool
+    facts: Mapping[str, str] = field(default_factory=dict)
+    known_before: Mapping[str, str] = field(default_factory=dict)
+
+    def film(self, given: Given | None = None) -> Film:
+        """To be read with the table's outlines; what the reader gave wins over the table."""
+        said = given or Given()
+        chosen = replace(
+            said,
+            laterality=said.laterality or self.given.laterality,
+            view=said.view or self.given.view,
+            spacing_mm=self.given.spacing_mm if said.spacing_mm is None else said.spacing_mm,
+            as_size=said.as_size or self.given.as_size,
+        )
+
+        def read() -> Mammogram:
+            film = raster.read_film(self.path, chosen)
+            return replace(
+                film, outlines=self.outlines, facts=dict(self.facts), synthetic="synthetic" in self.facts
+            )
+
+        return Film(self.path.stem, chosen.laterality, chosen.view, read)
+
+    def annotated(self) -> AnnotatedFilm:
+        where = {"laterality": self.given.laterality or "", "view": self.given.view or ""}
+        known = {name: str(value) for name, value in (where | dict(self.known_before)).items() if value}
+        said = digest_of(self.patient, self.given, [o.vertices.tobytes() for o in self.outlines])
+        digest = digest_of(said, content_of(self.path))
+        return AnnotatedFilm(self.film(), self.patient, self.normal, digest, known)
 
 
 def open_dataset(folder: Path) -> tuple[AnnotatedFilm, ...]:
@@ -60,12 +115,30 @@ def open_dataset(folder: Path) -> tuple[AnnotatedFilm, ...]:
         holds what cannot be, names a picture outside images/, or gives one to a second patient; the
         message names the table and the row.
     """
+    return tuple(described.annotated() for described in _described(folder))
+
+
+def films_by_patient(folder: Path) -> dict[str, tuple[DescribedFilm, ...]]:
+    """The films of such a folder by patient, in order of their names; no picture is looked at.
+
+    Raises
+    ------
+    UnusableDataset
+        As `open_dataset` does.
+    """
+    films: dict[str, list[DescribedFilm]] = defaultdict(list)
+    for described in _described(folder):
+        films[described.patient].append(described)
+    return {patient: tuple(found) for patient, found in films.items()}
+
+
+def _described(folder: Path) -> list[DescribedFilm]:
     table = folder / "lesions.csv"
     if not table.is_file() or not (folder / "images").is_dir():
         raise UnusableDataset(f"{folder}: expected a folder with images/ and lesions.csv")
     films: dict[str, list[dict[str, str]]] = defaultdict(list)
     patients: dict[Path, str] = {}
-    make: Callable[[Path, list[dict[str, str]]], AnnotatedFilm] = _cbis
+    make: Callable[[Path, list[dict[str, str]]], DescribedFilm] = _cbis
     for number, row in _rows(table):
         make = _mias if "radius" in row else _cbis
         with _stating(f"{table}, row {number}"):
@@ -76,8 +149,7 @@ def open_dataset(folder: Path) -> tuple[AnnotatedFilm, ...]:
             films[row["image"]].append(row)
     if not films:
         raise UnusableDataset(f"{table}: it names no film; give one row for each lesion")
-    paths = {name: folder / "images" / name for name in sorted(films)}
-    return tuple(_of_this_picture(make(path, films[name]), path) for name, path in paths.items())
+    return [make(folder / "images" / name, films[name]) for name in sorted(films)]
 
 
 def _check_within(path: Path, images: Path) -> None:
@@ -94,14 +166,12 @@ def _check_patient(path: Path, patient: str, patients: dict[Path, str]) -> None:
         raise ValueError(f"the picture {shown(path)} is {both}")
 
 
-def _of_this_picture(annotated: AnnotatedFilm, path: Path) -> AnnotatedFilm:
-    return replace(annotated, digest=digest_of(annotated.digest, content_of(path)))
-
-
 def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """The rows below the header with their numbers, counted from 1 with the header."""
     number = 1
     try:
+        if table.stat().st_size > LARGEST_TABLE:
+            raise UnusableDataset(f"{table}: it is larger than a table of lesions; check that it is one")
         with table.open(newline="", encoding="utf-8-sig") as lines:
             for number, row in enumerate(csv.DictReader(lines), start=2):
                 if None in row or None in row.values():
@@ -126,7 +196,7 @@ def _stating(row: str) -> Iterator[None]:
         raise UnusableDataset(f"{row}: a value is missing or cannot be used ({error}); mend it") from error
 
 
-def _cbis(path: Path, rows: list[dict[str, str]]) -> AnnotatedFilm:
+def _cbis(path: Path, rows: list[dict[str, str]]) -> DescribedFilm:
     first = rows[0]
     known = bool(first["rows"])
     size = (int(first["rows"]), int(first["columns"])) if known else UNKNOWN_SIZE
@@ -134,7 +204,8 @@ def _cbis(path: Path, rows: list[dict[str, str]]) -> AnnotatedFilm:
     check_size(*size, "rows and columns")
     check_spacing(spacing, "um_per_pixel")
     laterality, view = Laterality(first["laterality"][0]), View(first["view"])
-    given = Given(laterality, view, spacing, size)
+    source = "lesions.csv" if known else "assumed, since lesions.csv does not say it"
+    given = Given(laterality, view, spacing, size, spacing_source=source)
     scale = np.array(size) / SQUASHED
     drawn = [row for row in rows if row.get("abnormality_type") != NO_LESION]
     outlines = tuple(_box(row, scale, i) for i, row in enumerate(drawn, start=1))
@@ -147,7 +218,7 @@ def _cbis(path: Path, rows: list[dict[str, str]]) -> AnnotatedFilm:
     }
     if synthetic:
         facts |= {"synthetic": synthetic}
-    return _annotated(path, given, outlines, (first["patient_id"], not outlines), facts, known_before)
+    return DescribedFilm(path, given, outlines, first["patient_id"], not outlines, facts, known_before)
 
 
 def _box(row: Mapping[str, str], scale: np.ndarray[tuple[int], np.dtype[np.float64]], number: int) -> Outline:
@@ -166,10 +237,10 @@ def _box(row: Mapping[str, str], scale: np.ndarray[tuple[int], np.dtype[np.float
     )
 
 
-def _mias(path: Path, rows: list[dict[str, str]]) -> AnnotatedFilm:
+def _mias(path: Path, rows: list[dict[str, str]]) -> DescribedFilm:
     outlines = tuple(_circle(row, i) for i, row in enumerate(rows, start=1) if row["radius"])
     normal = all(row["abnormality"] == "NORM" for row in rows)
-    given = Given(view=View.MLO, spacing_mm=MIAS_MM)
+    given = Given(view=View.MLO, spacing_mm=MIAS_MM, spacing_source="mini-MIAS, whose films share one")
     tissue = rows[0]["tissue"]
     lesions = {_mias_lesion(row).value for row in rows if row["abnormality"] != "NORM"}
     known_before = {
@@ -179,7 +250,7 @@ def _mias(path: Path, rows: list[dict[str, str]]) -> AnnotatedFilm:
         "marked by": "circles" if outlines else "",
     }
     patient = rows[0]["patient_id"]
-    return _annotated(path, given, outlines, (patient, normal), {"tissue": tissue}, known_before)
+    return DescribedFilm(path, given, outlines, patient, normal, {"tissue": tissue}, known_before)
 
 
 def _mias_lesion(row: Mapping[str, str]) -> LesionType:
@@ -198,28 +269,6 @@ def _circle(row: Mapping[str, str], number: int) -> Outline:
         pathology=pathology,
         abnormality=number,
     )
-
-
-def _annotated(
-    path: Path,
-    given: Given,
-    outlines: tuple[Outline, ...],
-    whose: tuple[str, bool],
-    facts: Mapping[str, str],
-    known_before: Mapping[str, str],
-) -> AnnotatedFilm:
-    """A film of the table; `whose` is the patient and whether the film is normal."""
-    patient, normal = whose
-
-    def read() -> Mammogram:
-        film = raster.read_film(path, given)
-        return replace(film, outlines=outlines, facts=dict(facts), synthetic="synthetic" in facts)
-
-    digest = digest_of(patient, given, [o.vertices.tobytes() for o in outlines])
-    film = Film(path.stem, given.laterality, given.view, read)
-    where = {"laterality": given.laterality or "", "view": given.view or ""}
-    known = {name: str(value) for name, value in (where | dict(known_before)).items() if value}
-    return AnnotatedFilm(film, patient, normal, digest, known)
 
 
 def _length(row: Mapping[str, str], column: str) -> float:

@@ -368,14 +368,15 @@ def _from_above_and_half_left(samples: NDArray[np.uint16]) -> None:
 def _from_mean(samples: NDArray[np.uint16]) -> None:
     """Along anti-diagonals: all that a sample needs lies on the one before."""
     rows, columns = samples.shape
-    flat = samples.reshape(-1)
-    step = columns - 1
+    flat, step = samples.reshape(-1), columns - 1
+    if step == 0:
+        return
     for diagonal in range(2, rows + columns - 1):
         first, last = max(1, diagonal - columns + 1), min(rows - 1, diagonal - 1)
-        if first > last or step == 0:
-            continue
-        at = np.arange(first, last + 1) * step + diagonal
-        flat[at] += ((flat[at - 1].astype(np.int32) + flat[at - columns]) >> 1).astype(np.uint16)
+        start, stop = first * step + diagonal, last * step + diagonal + 1
+        left, above = flat[start - 1 : stop - 1 : step], flat[start - columns : stop - columns : step]
+        # The mean of two numbers, without the 17th bit of their sum.
+        flat[start:stop:step] += (left & above) + ((left ^ above) >> np.uint16(1))
 
 
 _PREDICTORS: dict[int, Callable[[NDArray[np.uint16]], None]] = {

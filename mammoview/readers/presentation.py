@@ -79,9 +79,22 @@ def _modality(values: NDArray[np.int64], header: Dataset) -> Values:
     """PS3.3 C.11.1."""
     if header.get("ModalityLUTSequence"):
         return _looked_up(values, header.ModalityLUTSequence[0])[0]
-    slope, intercept = header.get("RescaleSlope"), header.get("RescaleIntercept")
+    slope, intercept = (_of_frames(header, name) for name in ("RescaleSlope", "RescaleIntercept"))
     scaled = values * float(1 if slope is None else slope) + float(0 if intercept is None else intercept)
     return np.asarray(scaled, np.float64)
+
+
+def _of_frames(header: Dataset, name: str) -> Any:
+    """An attribute of the header, or of the Pixel Value Transformation of its frames (C.7.6.16.2.9)."""
+    items = [header, *_items_of_frames(header, "PixelValueTransformationSequence")]
+    return next((item.get(name) for item in items if item.get(name) is not None), None)
+
+
+def _items_of_frames(header: Dataset, sequence: str) -> list[Dataset]:
+    """What the functional groups hold under this name: for all frames, then for the first one."""
+    groups = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+    firsts = [group for name in groups for group in (header.get(name) or [])[:1]]
+    return [item for group in firsts for item in (group.get(sequence) or [])[:1]]
 
 
 def _looked_up(values: NDArray[Any], item: Dataset) -> tuple[Values, int]:
@@ -91,6 +104,7 @@ def _looked_up(values: NDArray[Any], item: Dataset) -> tuple[Values, int]:
     256 entries.
     """
     entries, first, depth = (int(number) for number in item.LUTDescriptor)
+    entries %= 1 << 16  # never signed, though it travels as the pixels do
     data = item.LUTData
     if isinstance(data, bytes):
         data = np.frombuffer(data, "<u2" if len(data) >= 2 * (entries or 1 << 16) else "u1")
@@ -100,7 +114,12 @@ def _looked_up(values: NDArray[Any], item: Dataset) -> tuple[Values, int]:
 
 
 def _voi(values: Values, header: Dataset) -> tuple[Values, str, tuple[str, ...]]:
-    """Shares of the full grey range, 0 to 1, what gave them in words, and remarks; PS3.3 C.11.2."""
+    """Shares of the full grey range, 0 to 1, what gave them in words, and remarks; PS3.3 C.11.2.
+
+    A window may also stand in the functional groups (C.7.6.16.2.10), of all frames or of the first one.
+    """
+    if header.get("WindowCenter") is None and not header.get("VOILUTSequence"):
+        header = _window_of_frames(header)
     if header.get("VOILUTSequence"):
         outputs, highest = _looked_up(values, header.VOILUTSequence[0])
         return np.clip(outputs / highest, 0, 1), _table_in_words(header.VOILUTSequence), ()
@@ -113,6 +132,12 @@ def _voi(values: Values, header: Dataset) -> tuple[Values, str, tuple[str, ...]]
             return _whole_range(values), "", (remark,)
         return shares, _window_in_words(window, header), ()
     return _whole_range(values), "", ()
+
+
+def _window_of_frames(header: Dataset) -> Dataset:
+    """The item of the functional groups that holds a window, or the header itself."""
+    items = _items_of_frames(header, "FrameVOILUTSequence")
+    return next((item for item in items if item.get("WindowCenter") is not None), header)
 
 
 def _first_window(header: Dataset) -> Dataset:

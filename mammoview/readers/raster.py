@@ -68,7 +68,7 @@ def read_film(path: Path, given: Given) -> Mammogram:
         laterality=given.laterality or side,
         view=given.view or view,
         spacing_mm=spacing,
-        spacing_source="given by the reader" if spacing else "",
+        spacing_source=given.spacing_source if spacing else "",
         sampling_mm=placing.coarser_sampling((stored.shape[0], stored.shape[1]), size, spacing),
         outlines=outlines,
         facts={"Bits": str(8 * stored.itemsize), "Stored size": f"{stored.shape[0]} × {stored.shape[1]}"},

@@ -36,6 +36,7 @@ def completed(given: Given, film: Path) -> Given:
         laterality=given.laterality or said.laterality,
         view=given.view or said.view,
         spacing_mm=said.spacing_mm if given.spacing_mm is None else given.spacing_mm,
+        spacing_source=said.spacing_source if given.spacing_mm is None else given.spacing_source,
         as_size=given.as_size or said.as_size,
         outlines=given.outlines or said.outlines,
     )
@@ -75,7 +76,7 @@ def read_sidecar(path: Path) -> Given:
                 raise UnreadableScan(
                     f"{shown(path)}: {name} must be {_EXPECTED[name]}; mend the sidecar"
                 ) from None
-    return Given(**said)
+    return Given(**said, spacing_source="the sidecar beside the film")
 
 
 _EXPECTED = {

@@ -14,6 +14,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from mammoview import WEIGHTS
 from mammoview.curves import Curves, Rate, read_curves
 from mammoview.domain import Assessment, Magnification, ModelCard, TissueGrid
 from mammoview.ui.panels import classifier_at, plain, table, told
@@ -124,8 +125,6 @@ def _show(assessment: Assessment, magnification: Magnification, weights: Path | 
 
 
 def _project_weights() -> Path:
-    from mammoview.models.cards import WEIGHTS  # torch, which has assessed the film, is loaded by now
-
     return WEIGHTS
 
 

@@ -3,35 +3,60 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from mammoview.errors import UnreadableScan
+from mammoview.errors import MammoviewError, UnreadableScan
+from mammoview.readers import cbis, open_case
+from mammoview.readers.catalogue import Case, CaseFacts, cbis_cases, ddsm_case, table_cases
+from mammoview.readers.guard import shown
+from mammoview.readers.loose_films import Pictures, Studies
 
-__all__ = ["MOST_CASES", "Library", "meant"]
+__all__ = ["MOST_CASES", "Library"]
 
 MOST_CASES = 2_000
-MOST_ENTRIES = 20_000
+MOST_ENTRIES = 60_000
+"""Of all folders; a volume of DDSM has some ten in each case, CBIS-DDSM's DICOM tree has 30,000."""
 DEEPEST = 6
-FILM_SUFFIXES = {".dcm", ".dicom", ".ljpeg", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pgm"}
+PICTURES = {".ljpeg", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pgm"}
+DICOM = {".dcm", ".dicom"}
 
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """Cases and films below `root`, named by their path from there."""
+    """Cases below `root`, named by their path from there."""
 
     root: Path
 
-    def cases(self) -> tuple[str, ...]:
-        """Names in order: DDSM cases by their `.ics`, other films by their file.
+    def cases(self, tell: Callable[[int], None] = lambda files: None) -> tuple[Case, ...]:
+        """In order of their names, each of which is given once; what is known of them is not read yet.
 
         The walk ends after `MOST_ENTRIES` entries, `DEEPEST` folders down or `MOST_CASES` cases, and
-        follows no symbolic link; a case beyond those limits can still be opened by its name.
+        follows no symbolic link; a case beyond those limits can still be opened by its path.
+
+        Parameters
+        ----------
+        tell : callable
+            Told now and then how many files and folders have been looked at.
         """
-        found = (path.relative_to(self.root).as_posix() for path in self._found())
-        return tuple(sorted(islice(found, MOST_CASES), key=str.casefold))
+        named: dict[str, Case] = {}
+        for case in islice(self._found(tell), MOST_CASES):
+            name = _another_name(case.name, named)
+            named[name] = case if name == case.name else replace(case, name=name)
+        return tuple(sorted(named.values(), key=lambda case: case.name.casefold()))
+
+    def lone(self, name: str) -> Case:
+        """What lies at a path from the root, listed or not.
+
+        Raises
+        ------
+        UnreadableScan
+            As `path`.
+        """
+        path = self.path(name)
+        return Case(name, lambda given: open_case(path, given, self.root), CaseFacts, (path,))
 
     def path(self, name: str) -> Path:
         """Where the case of this name lies.
@@ -55,22 +80,75 @@ class Library:
             raise UnreadableScan("There is no case of that name here; choose one from the list.")
         return path
 
-    def _found(self) -> Iterator[Path]:
+    def _found(self, tell: Callable[[int], None]) -> Iterator[Case]:
+        root = self.root
+        claimed: set[Path] = set()
+        doubts: dict[Path, str] = {}
+        studies = Studies(root)
+        for folder, files in self._folders(tell):
+            whole = _collection(folder, files, root, doubts)
+            claimed.update(path for case in whole for path in case.files)
+            yield from whole
+            described = [path for path in files if path.suffix.lower() == ".ics"]
+            yield from (ddsm_case(path, root, files) for path in described)
+            if described:
+                continue
+            kinds = {path: _kind(path) for path in files if path not in claimed}
+            for path in (path for path, kind in kinds.items() if kind == "dicom"):
+                studies.add(path)
+            pictures = tuple(path for path, kind in kinds.items() if kind == "picture")
+            for case in Pictures(folder, root, pictures).cases():
+                yield _doubted(case, doubts.get(folder, ""))
+        yield from studies.cases()
+
+    def _folders(self, tell: Callable[[int], None]) -> Iterator[tuple[Path, list[Path]]]:
+        """Each folder with its files."""
         seen = 0
         waiting = [(self.root, 0)]
         while waiting:
             folder, depth = waiting.pop()
             entries = _entries(folder, MOST_ENTRIES - seen)
             seen += len(entries)
-            yield from _cases_among(entries)
+            tell(seen)
+            yield folder, [Path(e.path) for e in entries if _is_file(e)]
             if depth < DEEPEST:
                 waiting += [(Path(e.path), depth + 1) for e in reversed(entries) if _is_folder(e)]
 
 
-def meant(typed: str, names: Sequence[str]) -> str:
-    """The one listed case that holds what was typed in its name; else just what was typed."""
-    holding = [name for name in names if typed.casefold() in name.casefold()]
-    return holding[0] if typed not in names and len(holding) == 1 else typed
+def _another_name(name: str, taken: dict[str, Case]) -> str:
+    number, found = 1, name
+    while found in taken:
+        number += 1
+        found = f"{name} ({number})"
+    return found
+
+
+def _collection(folder: Path, files: list[Path], root: Path, doubts: dict[Path, str]) -> list[Case]:
+    """The patients of a table or of a CBIS-DDSM tree; none where the folder is no such collection.
+
+    One that cannot be used is left to be listed film by film, and `doubts` says why.
+    """
+    try:
+        if folder / "lesions.csv" in files and (folder / "images").is_dir():
+            return table_cases(folder, root)
+        if any(path.suffix.lower() == ".csv" for path in files) and cbis.recognises(folder, root):
+            return cbis_cases(folder, root)
+    except (MammoviewError, OSError) as error:
+        said = str(error).replace(str(folder / "lesions.csv"), "lesions.csv")
+        doubts[folder / "images"] = (
+            said if isinstance(error, MammoviewError) else f"{shown(folder)}: unreadable"
+        )
+    return []
+
+
+def _doubted(case: Case, doubt: str) -> Case:
+    if not doubt:
+        return case
+
+    def facts() -> CaseFacts:
+        return replace(case.facts(), doubt=doubt)
+
+    return replace(case, facts=facts)
 
 
 def _entries(folder: Path, most: int) -> list[os.DirEntry[str]]:
@@ -85,27 +163,26 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     return entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
 
 
-def _cases_among(entries: list[os.DirEntry[str]]) -> list[Path]:
-    """The `.ics` of a folder stands for its films; without one every film stands for itself."""
-    files = [Path(e.path) for e in entries if e.is_file(follow_symlinks=False) and not e.name.startswith(".")]
-    cases = [path for path in files if path.suffix.lower() == ".ics"]
-    return cases or [path for path in files if _is_film(path)]
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    return entry.is_file(follow_symlinks=False) and not entry.name.startswith(".")
 
 
-def _is_film(path: Path) -> bool:
-    """By its name; a file without a usual ending by DICOM's mark, "DICM" after 128 bytes."""
+def _kind(path: Path) -> str:
+    """ "picture" or "dicom" by its name, else by DICOM's mark, "DICM" after 128 bytes; empty for no film."""
     suffix = path.suffix.lower()
     if suffix == ".gz":
         suffix = path.with_suffix("").suffix.lower()
-    if suffix in FILM_SUFFIXES:
-        return True
+    if suffix in PICTURES:
+        return "picture"
+    if suffix in DICOM:
+        return "dicom"
     if suffix and not suffix[1:].isdigit():
-        return False
+        return ""
     try:
         with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
+            return "dicom" if file.read(132)[128:] == b"DICM" else ""
     except OSError:
-        return False
+        return ""
 
 
 def _kept_inside(path: Path, root: Path) -> bool:

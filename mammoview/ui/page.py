@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
-from mammoview.ui import curves, log, panels, reading, session, sidebar, takeaway
+from mammoview.ui import (
+    case_to_case,
+    cases,
+    curves,
+    hanging,
+    log,
+    panels,
+    profile,
+    reading,
+    session,
+    sidebar,
+    takeaway,
+)
 from mammoview.ui.session import Session
 from mammoview.ui.states import layer_states
 from mammoview.ui.viewer import viewer
@@ -25,10 +39,12 @@ def main() -> None:
         reader = session.of_this_reader()
         with reader.lock:
             film = sidebar.choose_film(reader)
-            if film is None:
-                st.info("Choose a case on the left to begin.")
-            else:
+            if film is not None:
                 show(reader, film)
+            elif reader.round.root is not None:
+                cases.browse(reader)
+            else:
+                st.info("Choose a case on the left to begin.")
 
 
 def show(reader: Session, film: int) -> None:
@@ -39,6 +55,7 @@ def show(reader: Session, film: int) -> None:
         reader.assess_on_opening = False
         reader.assess(film)
     withheld, marking = reading.read(reader, film, mammogram)
+    case_to_case.note(reader, film, mammogram)
     sidebar.assessing(reader, film, withheld)
     assessment, failure = reader.assessment(film), reader.failure(film)
     shown = mammogram
@@ -46,17 +63,21 @@ def show(reader: Session, film: int) -> None:
         shown, assessment = reading.bare(mammogram), None
     errors = None if assessment is None else panels.magnification_errors(assessment.cards)
     doubts = panels.doubts(shown, assessment)
-    state = "running" if reader.running(film) else "not run" if failure is None else "failed"
+    place = (reader.case_number, film)
     viewer(
         mammogram,
         assessment,
         key="viewer",
         magnification_errors=errors,
-        state=state,
+        state=reader.state(film),
         warnings=doubts,
         withheld=withheld,
         marking=marking,
+        profiling=partial(profile.take, place),
+        stepping=case_to_case.stepping(reader, film),
+        hanging=hanging.of_case(reader, film),
     )
+    profile.panel(place, mammogram, assessment)
     if failure is not None:
         st.error(panels.plain(failure))
     panels.warnings(doubts)
@@ -74,4 +95,4 @@ def show(reader: Session, film: int) -> None:
         panels.scorecard(shown.outlines, reader.agreements(film))
         takeaway.panel(shown, assessment)
         curves.panel(assessment)
-        panels.networks(assessment.cards)
+        panels.networks(assessment.cards, assessment.engine)

@@ -39,6 +39,7 @@ RESEARCH_USE = (
     "**Research use only.** Mammoview is not a medical device; nothing here may guide care of a patient."
 )
 NO_VALUE = "–"
+MEASURED_WITH = "PyTorch float32"
 MEANINGS = {
     "pointing": "Whether the most salient pixel, of those nearest to this outline, lies inside it.",
     "energy inside": "The share of all saliency of the film that lies inside the outline.",
@@ -141,7 +142,7 @@ def scorecard(outlines: Sequence[Outline], rows: Mapping[Magnification, tuple[Ag
 def _explained(rows: Mapping[Magnification, Agreement], outlines: Sequence[Outline]) -> None:
     """The numbers of one outline, each with what it says, and what cannot be compared."""
     number = next(iter(rows.values())).outline
-    with st.expander(plain(f"Outline {number + 1} in words: {lesion(outlines[number])}")):
+    with st.expander(plain(f"Outline {number + 1} in words: {outlines[number].lesion()}")):
         numbers = {each: _agreement(row, each, outlines) for each, row in rows.items()}
         table(
             {
@@ -172,10 +173,11 @@ def incomparable(rows: Mapping[Magnification, Agreement]) -> Iterator[str]:
         yield "Nothing was found on this film: Dice and IoU are 0, and there is no distance."
 
 
-def networks(cards: Iterable[ModelCard]) -> None:
-    """What each network was trained on, how often it errs, and where it must not be trusted."""
+def networks(cards: Iterable[ModelCard], engine: str) -> None:
+    """What each network was trained on, how often it errs, where it must not be trusted, and what ran it."""
     cards = tuple(cards)
     st.subheader("Networks")
+    st.caption(plain(_ran(engine)))
     table(
         {"network": f"{card.name} {card.version}", "measured": name, **_measured(metric)}
         for card in cards
@@ -184,6 +186,15 @@ def networks(cards: Iterable[ModelCard]) -> None:
     for card in cards:
         with st.expander(plain(f"{card.name} {card.version}")):
             table({"": name, "in words": text} for name, text in _words(card).items())
+
+
+def _ran(engine: str) -> str:
+    if engine == MEASURED_WITH:
+        return f"Run by {engine}, as their figures were measured."
+    return (
+        f"Run by {engine}; their figures were measured with {MEASURED_WITH}, from which a suspicion may "
+        "differ by up to 0.01."
+    )
 
 
 def facts(mammogram: Mammogram) -> None:
@@ -270,7 +281,7 @@ def _agreement(row: Agreement, magnification: Magnification, outlines: Sequence[
     outline = outlines[row.outline]
     return {
         "outline": str(row.outline + 1),
-        "lesion": lesion(outline),
+        "lesion": outline.lesion(),
         "saliency at": magnification.label,
         "pointing": {True: "hit", False: "miss", None: NO_VALUE}[row.pointing_hit],
         "energy inside": NO_VALUE if row.energy_inside is None else f"{row.energy_inside:.0%}",
@@ -279,12 +290,6 @@ def _agreement(row: Agreement, magnification: Magnification, outlines: Sequence[
         "tightness": NO_VALUE if row.tightness is None else f"{row.tightness:.2f}",
         "distance mm": NO_VALUE if row.centre_distance_mm is None else f"{row.centre_distance_mm:.1f}",
     }
-
-
-def lesion(outline: Outline) -> str:
-    """Type, description and outcome, as far as the annotation says them."""
-    said = (outline.lesion_type, outline.description.lower(), outline.pathology)
-    return ", ".join(str(part) for part in said if part) or "not described"
 
 
 def _spacing(mammogram: Mammogram) -> str:

@@ -25,7 +25,7 @@ from mammoview.ui.panels import plain, told
 from mammoview.ui.session import Session
 from mammoview.ui.viewer import Marking
 
-__all__ = ["bare", "choose_mode", "hidden", "read"]
+__all__ = ["bare", "choose_mode", "hidden", "read", "seen"]
 
 
 def choose_mode(desk: Desk) -> None:
@@ -52,10 +52,7 @@ def read(reader: Session, index: int, mammogram: Mammogram) -> tuple[bool, Marki
         Her marks; None while the film is not read first.
     """
     desk = reader.desk
-    film = desk.film((reader.case_number, index), mammogram)
-    desk.open(film)
-    if not desk.withheld(film) and reader.assessment(index) is not None:
-        desk.knows(film)
+    film = _opened(reader, index, mammogram)
     if not desk.reads(film):
         return False, None
     with st.sidebar, told():
@@ -68,6 +65,20 @@ def read(reader: Session, index: int, mammogram: Mammogram) -> tuple[bool, Marki
         draft.mark = pixel
 
     return desk.withheld(film), Marking(draft.mark, tuple(mark for mark in marks if mark is not None), put)
+
+
+def seen(reader: Session, index: int, mammogram: Mammogram) -> bool:
+    """A film hangs beside others; whether what networks or earlier readers said of it is withheld."""
+    return reader.desk.withheld(_opened(reader, index, mammogram))
+
+
+def _opened(reader: Session, index: int, mammogram: Mammogram) -> FilmRead:
+    desk = reader.desk
+    film = desk.film((reader.case_number, index), mammogram)
+    desk.open(film)
+    if not desk.withheld(film) and reader.assessment(index) is not None:
+        desk.knows(film)
+    return film
 
 
 def bare(mammogram: Mammogram) -> Mammogram:

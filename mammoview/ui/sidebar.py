@@ -13,8 +13,7 @@ from mammoview.errors import BadSetting
 from mammoview.phantom import DEMO_SEED, write_case
 from mammoview.readers import open_case
 from mammoview.readers.limits import COARSEST_MM, FINEST_MM
-from mammoview.ui import reading, uploads
-from mammoview.ui.library import MOST_CASES, Library, meant
+from mammoview.ui import case_to_case, reading, uploads
 from mammoview.ui.panels import plain, told
 from mammoview.ui.session import Session
 from mammoview.ui.work import State, line
@@ -34,13 +33,18 @@ def choose_film(session: Session) -> int | None:
         st.caption("Research use only")
         reading.choose_mode(session.desk)
         root = _root()
-        source = st.radio("Case", [DEMO, UPLOAD] if root is None else [DEMO, ARCHIVE, UPLOAD])
+        sources = [DEMO, UPLOAD] if root is None else [DEMO, ARCHIVE, UPLOAD]
+        first = DEMO if root is None or session.begins_with_demo else ARCHIVE
+        source = st.radio("Case", sources, sources.index(first))
+        session.round.root = None
         if source == DEMO:
-            session.open(DEMO, lambda: open_case(_demo()))
+            session.open(DEMO, lambda: open_case(_demo()), hers=False)
             # Where a mass was outlined is not told to one who reads first.
             return _choose_view(session, 0 if session.desk.on else session.first_with_a_mass())
-        is_open = _open_upload(session) if root is None or source == UPLOAD else _open_archive(session, root)
-        return _choose_view(session, 0) if is_open else None
+        if root is None or source == UPLOAD:
+            return _choose_view(session, 0) if _open_upload(session) else None
+        where = case_to_case.open_chosen(session, root, _given())
+        return None if where is None else _choose_view(session, 0, where)
 
 
 def assessing(session: Session, index: int, withheld: bool) -> None:
@@ -50,6 +54,9 @@ def assessing(session: Session, index: int, withheld: bool) -> None:
         again = session.assessment(index) is not None
         if st.button("Assess again" if again else "Assess", type="primary", disabled=busy, width="stretch"):
             session.assess(index)
+        others = [other for other in session.not_assessed if other != index]
+        if others and st.button("Assess all views", disabled=busy, width="stretch"):
+            session.assess_all()
         if session.work is not None:
             _progress(session, withheld)
         elif session.cancelled(index):
@@ -72,34 +79,6 @@ def _demo() -> Path:
             with st.spinner("Making the demo case, a synthetic one with known lesions (some seconds) …"):
                 found = sorted(write_case(folder, DEMO_SEED).glob("*.ics"))
     return found[0]
-
-
-def _open_archive(session: Session, root: Path) -> bool:
-    if not root.is_dir():
-        raise BadSetting("The folder of cases is not there: give make run DATA= a folder that exists.")
-    names = _names(root)
-    typed = st.selectbox(
-        f"One of {len(names)} cases, or type a part of its name"
-        if len(names) < MOST_CASES
-        else "Choose, or type its path",
-        names,
-        index=None,
-        # A list that is short enough is searched by the box itself; a kept part of a name is not an option.
-        accept_new_options=len(names) >= MOST_CASES,
-        placeholder="Choose a case",
-    )
-    given = _given()
-    if typed is None:
-        session.close()
-        return False
-    name = meant(typed, names)
-    session.open((ARCHIVE, name, given), lambda: open_case(Library(root).path(name), given, root))
-    return True
-
-
-@st.cache_data(ttl=15, show_spinner="Looking for cases …")
-def _names(root: Path) -> tuple[str, ...]:
-    return Library(root).cases()
 
 
 def _open_upload(session: Session) -> bool:
@@ -145,27 +124,27 @@ def _or_as_the_file_says(choice: str | None) -> str:
     return AS_THE_FILE_SAYS if choice is None else str(choice)
 
 
-def _choose_view(session: Session, first: int) -> int | None:
-    films = session.films
-    labels = [_label(film) for film in films]
+def _choose_view(session: Session, first: int, where: str = "") -> int:
+    """Which film of the case is looked at; `where` says where the case stands in a list."""
+    films, key = session.films, case_to_case.view_key(session)
+    labels = [film.label for film in films]
     if len(set(labels)) < len(labels):
         labels = [f"{label} {film.source}" for label, film in zip(labels, films, strict=True)]
-    return st.segmented_control(
+    # The keys of the viewer choose too, so the choice is no default but a state that both set.
+    st.session_state.setdefault(key, session.film_before(first))
+    chosen = st.segmented_control(
         "View",
         range(len(films)),
-        default=first,
         required=True,
         format_func=lambda index: plain(labels[index]),
         width="stretch",
-        key=f"view of case {session.case_number}",
+        key=key,
     )
-
-
-def _label(film: Film) -> str:
-    """RCC, LMLO …, as films are labelled."""
-    if film.laterality is None and film.view is None:
-        return film.source
-    return f"{film.laterality or '?'}{film.view or '?'}"
+    view = first if chosen is None else chosen
+    session.look_at(view)
+    if where:
+        st.caption(plain(f"{where} · {labels[view]} {view + 1} of {len(films)}"))
+    return view
 
 
 @st.fragment(run_every=POLL_S)
@@ -178,7 +157,8 @@ def _progress(session: Session, withheld: bool) -> None:
         if withheld:  # how long each step takes would tell how much was found
             st.caption("A film is being assessed; its findings stay hidden.")
         else:
-            st.progress(work.share, text=plain(f"{_label(session.films[index])}: {_what(session)}"))
+            then = f" Then {session.further} more." if session.further else ""
+            st.progress(work.share, text=plain(f"{session.films[index].label}: {_what(session)}{then}"))
         st.button("Cancel", on_click=work.cancel, disabled=work.stopping, width="stretch")
 
 

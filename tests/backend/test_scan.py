@@ -8,9 +8,10 @@ import torch
 from numpy.testing import assert_allclose
 from scipy.special import expit
 
+from mammoview import WEIGHTS
 from mammoview.backend.scan import grid_shape, pad_for_grid, scan_tissue
 from mammoview.domain import Magnification
-from mammoview.models.cards import WEIGHTS, load_network, tissue_name
+from mammoview.models.cards import load_network, tissue_name
 from mammoview.models.tissue import TissueClassifier
 from tests.networks import tissue_classifier
 

@@ -165,7 +165,7 @@ class Server:
                     f"--server.port={port}",
                 ],
                 cwd=REPOSITORY,
-                env={**os.environ, **environment},
+                env={**os.environ, "MAMMOVIEW_RESULTS": str(self.folder / f"results-{port}"), **environment},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

@@ -25,7 +25,7 @@ def test_after_twenty_cases_the_browser_holds_what_it_held_after_the_third(
     page: Page, serve: Callable[..., str]
 ) -> None:
     """Streamlit's own page holds on to what it drew in the two runs before; nothing else may add up."""
-    page.goto(serve(PAGES / "cases_page.py"))
+    page.goto(serve(PAGES / "many_films_page.py"))
     viewer = page.locator(".mammoview").first
     viewer.wait_for(timeout=60_000)
     settle(viewer)

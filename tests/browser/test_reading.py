@@ -67,7 +67,7 @@ def test_before_the_reveal_the_browser_has_nothing_of_the_networks_and_afterward
         "Hide all",
     ):
         expect(viewer.get_by_role("button", name=layer, exact=True)).to_be_disabled()
-    expect(viewer.locator(".state", has_text="hidden until revealed")).to_have_count(6)
+    expect(viewer.locator(".state", has_text="hidden until revealed")).to_have_count(7)
     assert not any(
         layer["visible"] for layer in viewer.evaluate("e => e.mammoview.state()")["layers"].values()
     )

@@ -22,7 +22,7 @@ sys.path.insert(0, str(PAGES))
 
 import viewer_page as scenes  # noqa: E402
 
-LAYERS = ("Heatmap", "Tissue grid", "Saliency", "Outlines", "Disagreement", "Breast edge")
+LAYERS = ("Heatmap", "Tissue grid", "Saliency", "Outlines", "Disagreement", "Breast edge", "Paper's frame")
 READY = "element => Boolean(element.mammoview?.state().film) && element.mammoview.state().idle"
 
 Viewer = Callable[[str], Locator]
@@ -397,6 +397,7 @@ def test_what_the_networks_learnt_from_and_whose_lines_are_whose_stand_beside_th
 ) -> None:
     shown = viewer("plain")
     expect(shown.get_by_text("Networks trained on films made by hand")).to_be_visible()
+    press(shown, "Outlines")
     expect(shown.get_by_text("reader, solid")).to_be_visible()
     expect(shown.get_by_text("model, dashed")).to_be_visible()
     expect(shown.locator(".doubts")).to_be_hidden()

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from mammoview import WEIGHTS
 from mammoview.evaluation import charts
 from mammoview.evaluation.charts import Interval
 from mammoview.evaluation.report import (
@@ -19,7 +20,7 @@ from mammoview.evaluation.report import (
     value_text,
     write_report,
 )
-from mammoview.models.cards import WEIGHTS, read_card
+from mammoview.models.cards import read_card
 from mammoview.overlays import RESEARCH_USE
 from tests.evaluation.made_metrics import TISSUE, metrics
 

@@ -137,6 +137,32 @@ def test_a_long_lut_of_8_bit_output_does_not_wrap_round(write_dicom: Any, ramp: 
     assert_array_equal(film.pixels, (ramp // 16).astype(np.uint32) * 257)
 
 
+def test_a_table_of_more_than_32767_entries_is_whole_though_its_pixels_are_signed(
+    write_dicom: Any,
+) -> None:
+    pixels = np.array([[-20000, 0], [5000, 19999]], np.int16)
+    described = table(list(range(40000)), -20000, 16)
+    described["LUTDescriptor"].VR = "SS"  # as the pixels are
+    described.LUTDescriptor = [40000, -20000, 16]
+    film = only(write_dicom(pixels, syntax=uid.ImplicitVRLittleEndian, VOILUTSequence=[described]))
+    assert_array_equal(film.pixels, [[0, 20000], [25000, 39999]])
+
+
+@pytest.mark.parametrize("groups", ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"])
+def test_a_window_and_a_rescale_in_the_functional_groups_are_applied(
+    write_dicom: Any, ramp: Any, groups: str
+) -> None:
+    window, rescale, group = Dataset(), Dataset(), Dataset()
+    window.WindowCenter, window.WindowWidth = 1000, 400
+    rescale.RescaleSlope, rescale.RescaleIntercept = 2, -100
+    group.FrameVOILUTSequence, group.PixelValueTransformationSequence = [window], [rescale]
+    inside = only(write_dicom(ramp, bits_stored=12, **{groups: [group]}))
+    attributes = {"WindowCenter": 1000, "WindowWidth": 400, "RescaleSlope": 2, "RescaleIntercept": -100}
+    above = only(write_dicom(ramp, bits_stored=12, **attributes))
+    assert_array_equal(inside.pixels, above.pixels)
+    assert inside.voi == above.voi == "LINEAR window, centre 1000, width 400"
+
+
 def test_monochrome1_is_undone_last(write_dicom: Any, ramp: Any) -> None:
     window: dict[str, Any] = {"WindowCenter": 1500, "WindowWidth": 600, "VOILUTFunction": "SIGMOID"}
     bright = only(write_dicom(ramp, bits_stored=12, **window))

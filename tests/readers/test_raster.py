@@ -221,6 +221,7 @@ def test_a_sidecar_tells_what_the_file_does_not(squashed: Path) -> None:
     squashed.with_suffix(".json").write_text(json.dumps(said))
     film = only(squashed)
     assert (film.laterality, film.view, film.spacing_mm) == (Laterality.LEFT, View.MLO, (0.1, 0.1))
+    assert film.spacing_source == "the sidecar beside the film"
     assert film.pixels.shape == (240, 180)
     assert film.sampling_mm == (0.2, 0.2)
     assert len(film.outlines) == 1
@@ -232,6 +233,13 @@ def test_the_reader_wins_over_the_sidecar(squashed: Path) -> None:
     squashed.with_suffix(".json").write_text('{"laterality": "L", "spacing_mm": 0.1}')
     film = only(squashed, Given(laterality=Laterality.RIGHT, spacing_mm=0.05))
     assert (film.laterality, film.view, film.spacing_mm) == (Laterality.RIGHT, View.CC, (0.05, 0.05))
+    assert film.spacing_source == "given by the reader"
+
+
+def test_a_spacing_is_the_readers_where_the_sidecar_says_none(squashed: Path) -> None:
+    squashed.with_suffix(".json").write_text('{"laterality": "L"}')
+    assert only(squashed, Given(spacing_mm=0.05)).spacing_source == "given by the reader"
+    assert only(squashed).spacing_source == ""
 
 
 @pytest.mark.parametrize(

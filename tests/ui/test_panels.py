@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from mammoview.domain import Agreement, LesionType, Magnification, Outline, Pathology
-from mammoview.ui.panels import doubts, incomparable, lesion, magnification_errors
+from mammoview.ui.panels import doubts, incomparable, magnification_errors
 from tests import handmade
 
 
@@ -112,14 +112,14 @@ def test_a_side_and_view_that_nobody_stated_are_called_so() -> None:
 
 def test_a_lesion_is_named_as_far_as_the_annotation_names_it() -> None:
     line = Outline([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    assert lesion(line) == "not described"
+    assert line.lesion() == "not described"
     described = replace(
         line,
         lesion_type=LesionType.MASS,
         description="SHAPE OVAL",
         pathology=Pathology.BENIGN_WITHOUT_CALLBACK,
     )
-    assert lesion(described) == "mass, shape oval, benign without callback"
+    assert described.lesion() == "mass, shape oval, benign without callback"
 
 
 def test_each_outline_has_its_numbers_with_what_they_say() -> None:

@@ -6,10 +6,14 @@ import io
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mammoview.domain import Assessment, Film, Magnification, Mammogram, Progress
+from mammoview.errors import UnreadableScan
 from mammoview.ui import session as sessions
 from mammoview.ui.session import Session
 from mammoview.ui.work import Work, line
@@ -59,6 +63,12 @@ def films() -> tuple[Film, ...]:
     return (Film("film", None, None, lambda: mammogram),)
 
 
+def other_films() -> tuple[Film, ...]:
+    mammogram = handmade.mammogram([square(100, 100, 40, PLAIN)])
+    other = replace(mammogram, pixels=mammogram.pixels + np.uint16(1))
+    return (Film("other film", None, None, lambda: other),)
+
+
 def under_way(session: Session) -> Work[Assessment]:
     assert session.work is not None
     return session.work
@@ -79,7 +89,7 @@ def test_a_result_stays_with_the_case_it_was_worked_out_for(assessing: Assessing
     late = session._under_way
     assessing.open.set()
     until(lambda: under_way(session).finished)
-    session.open("second", films)
+    session.open("second", other_films)
     session._under_way = late
     session.collect()
     assert session.assessment(0) is None
@@ -153,3 +163,96 @@ def test_her_session_ends_only_between_two_runs_of_the_page() -> None:
     ending.join(5)
     assert not session.films
     assert not stored.exists()
+
+
+def test_a_case_that_is_opened_again_has_what_was_found_on_it(assessing: Assessing) -> None:
+    session = Session()
+    session.open("case", films)
+    assessed(session, assessing)
+    session.open("another", other_films)
+    assert session.assessment(0) is None
+    session.open("case", films)
+    again = session.assessment(0)
+    assert again is not None
+    assert np.array_equal(again.heatmap.heat, assessing.result.heatmap.heat)
+    session.end()
+
+
+def test_another_reader_has_nothing_of_it_before_she_asks_and_then_at_once(
+    assessing: Assessing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAMMOVIEW_RESULTS", str(tmp_path / "results"))
+    first, second = Session(), Session()
+    for session in (first, second):
+        session.open("case", films, hers=False)
+    assessed(first, assessing)
+    assert second.assessment(0) is None
+    second.assess(0)  # the assessing is closed again: only what is kept can end it
+    until(lambda: under_way(second).finished)
+    second.collect()
+    assert second.assessment(0) is not None
+
+
+def test_what_was_found_on_an_upload_is_kept_for_its_reader_alone_and_goes_with_her(
+    assessing: Assessing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAMMOVIEW_RESULTS", str(tmp_path / "results"))
+    first, second = Session(), Session()
+    for session in (first, second):
+        session.open("case", films)
+    assessed(first, assessing)
+    folder = first._own("results")
+    assert list(folder.iterdir())
+    assert not (tmp_path / "results").exists()
+    second.assess(0)
+    time.sleep(0.1)
+    assert not under_way(second).finished
+    under_way(second).cancel()
+    first.end()
+    assert not folder.exists()
+
+
+def test_assess_again_assesses_again(assessing: Assessing) -> None:
+    session = Session()
+    session.open("case", films)
+    assessed(session, assessing)
+    session.assess(0)
+    time.sleep(0.1)
+    assert not under_way(session).finished
+    under_way(session).cancel()
+
+
+def test_all_views_are_assessed_one_after_the_other_and_one_that_cannot_be_read_is_passed_over(
+    assessing: Assessing,
+) -> None:
+    def unreadable() -> Mammogram:
+        raise UnreadableScan("the second film is broken; choose another one")
+
+    def case() -> tuple[Film, ...]:
+        first, third = films()[0], other_films()[0]
+        return first, Film("broken", None, None, unreadable), third
+
+    session = Session()
+    session.open("case", case)
+    session.assess_all()
+    assert (session.assessed_film, session.further) == (0, 2)
+    assessing.open.set()
+    until(lambda: under_way(session).finished)
+    session.collect()
+    assert (session.assessed_film, session.further) == (2, 0)
+    assert session.failure(1) == "the second film is broken; choose another one"
+    until(lambda: under_way(session).finished)
+    session.collect()
+    assert session.work is None
+    assert session.not_assessed == [1]
+
+
+def test_cancelling_one_of_all_views_ends_them_all(assessing: Assessing) -> None:
+    session = Session()
+    session.open("case", lambda: (*films(), *other_films()))
+    session.assess_all()
+    under_way(session).cancel()
+    until(lambda: under_way(session).finished)
+    session.collect()
+    assert session.work is None
+    assert session.not_assessed == [0, 1]

@@ -158,7 +158,7 @@ def test_a_film_without_assessment_says_why(state):
     ("spacing", "source", "words"),
     [
         ((0.05, 0.06), "DICOM Pixel Spacing, fiducial", "DICOM Pixel Spacing, fiducial"),
-        ((0.05, 0.05), "given by the reader", "given by the reader or a file beside the film"),
+        ((0.05, 0.05), "the sidecar beside the film", "the sidecar beside the film"),
         ((0.05, 0.05), "", "source not stated"),
         (None, "", "not known: the networks assume 50 µm"),
     ],
@@ -184,6 +184,7 @@ def test_the_edge_of_the_breast_goes_with_the_film() -> None:
     assert not mask[distance > 96].any()
     blank, _ = unpack(film_payload(film(pixels=np.full((300, 200), 7, np.uint16)), "a"))
     assert not blank["breast"]["found"]
+    assert blank["paper_frame"] is None, "nothing to lay the paper's frame on"
 
 
 def test_only_squares_that_hold_saliency_are_sent_and_the_largest_value_is_said() -> None:

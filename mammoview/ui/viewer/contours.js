@@ -82,6 +82,12 @@ function breastLines(layer) {
   return { pieces: isoline(layer.array, 0.5), matrix: layer.matrix, colour: "#f0e8d8" };
 }
 
+/** The border of a square frame that is drawn by its matrix. */
+function frameLines({ side, matrix }) {
+  const pieces = [[0, 0, side, 0], [side, 0, side, side], [side, side, 0, side], [0, side, 0, 0]];
+  return { pieces, matrix, colour: "#ffffff", dash: [14, 5, 3, 5] };
+}
+
 /** The same line as few long ones, each a list of points: a stroke costs by its ends. */
 function chained(pieces) {
   const at = new Map(); // place -> the pieces that end there
@@ -120,5 +126,6 @@ function paintLines(context, view, picture, ratio) {
   context.setLineDash([]); // an outline of the model's may have been painted last
   context.lineCap = "round";
   context.lineJoin = "round";
+  context.setLineDash((picture.dash ?? []).map((length) => length * ratio));
   strokeTwice(context, picture.colour, 2 * ratio, ratio);
 }

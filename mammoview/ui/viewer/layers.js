@@ -155,15 +155,15 @@ function paintPicture(context, view, picture) {
 }
 
 /** A reader's line is solid, a model's dashed. */
-function paintOutline(context, view, outline, ratio) {
+function paintOutline(context, view, outline, ratio, stronger = 1) {
   context.beginPath();
   for (const [row, column] of outline.vertices) {
     context.lineTo(view.x + (column + 0.5) * view.zoom, view.y + (row + 0.5) * view.zoom);
   }
   context.closePath();
   context.lineJoin = "round";
-  context.setLineDash(outline.drawn_by === "model" ? [8 * ratio, 6 * ratio] : []);
-  strokeTwice(context, LINES[outline.drawn_by], (outline.core ? 1 : 2) * ratio, ratio);
+  context.setLineDash(outline.drawn_by === "model" ? [8 * ratio, (4 + 2 * stronger) * ratio] : []);
+  strokeTwice(context, LINES[outline.drawn_by], (outline.core ? 1 : 2) * stronger * ratio, ratio);
 }
 
 /** The current path, dark under bright, so that a line is seen on fat and on dense tissue. */

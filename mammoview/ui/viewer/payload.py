@@ -21,6 +21,7 @@ from scipy import ndimage
 from mammoview.domain import (
     REFERENCE_MM,
     Assessment,
+    Drawn,
     Finding,
     Heatmap,
     Laterality,
@@ -33,14 +34,18 @@ from mammoview.domain import (
     Weighting,
 )
 from mammoview.geometry import Frame
+from mammoview.nipple import estimate_nipple
 from mammoview.overlays import SALIENT_PERCENTILE, saliency_scale
-from mammoview.prepare import breast_core, find_breast
+from mammoview.paper_frame import SIDE, paper_frame
+from mammoview.prepare import breast_core, find_breast, is_mirrored
+from mammoview.scorecard import Comparison, comparisons
 
-__all__ = ["MeasuredError", "film_id", "film_payload", "layers_payload"]
+__all__ = ["MeasuredError", "film_id", "film_payload", "halved", "layers_payload"]
 
 WITHHELD = "hidden until revealed"
 FULL = 65535  # white of a film that comes with a window or a table of its own
 _NAME = b"MAMMOVU1"
+_LARGE = 2048  # rows or columns; a smaller film hangs at its own size
 _TILE = 32  # pixels along a square of saliency
 _PERCENTILES = (0.5, 10, 60, 99.7, 99.95)  # of the breast
 
@@ -85,17 +90,25 @@ class _Arrays:
         return b"".join([_NAME, struct.pack("<II", len(text), 0), text, *self.parts])
 
 
-def film_payload(mammogram: Mammogram, key: str) -> bytes:
-    """The film and what is written around it; `key` names the viewer it is for."""
+def film_payload(mammogram: Mammogram, key: str, hung: int | None = None) -> bytes:
+    """The film and what is written around it; `key` names the viewer it is for.
+
+    `hung` is the film's number in its case where it hangs beside the others; a large one is then sent at
+    half its size. Rows, columns and all places are the scan's own all the same.
+    """
     arrays = _Arrays()
     rows, columns = mammogram.pixels.shape
     look = _look(mammogram)
+    reduction = 2 if hung is not None and max(rows, columns) > _LARGE else 1
+    pixels = halved(mammogram.pixels) if reduction == 2 else mammogram.pixels
     return arrays.payload(
         {
             "kind": "film",
             "viewer": key,
             "film": film_id(mammogram),
-            "pixels": arrays.add(mammogram.pixels),
+            "hung": hung,
+            "pixels": arrays.add(pixels),
+            "reduction": reduction,
             "rows": rows,
             "columns": columns,
             "source": mammogram.source,
@@ -113,6 +126,9 @@ def film_payload(mammogram: Mammogram, key: str) -> bytes:
                 "matrix": look.frame.canvas_matrix(),
                 "found": look.found,
             },
+            "paper_frame": _paper_frame(mammogram, look) if look.found else None,
+            "chest_wall_left": look.chest_wall_left,
+            "nipple": look.nipple,
             **_orientation(mammogram, look.chest_wall_left),
         }
     )
@@ -126,6 +142,7 @@ def layers_payload(
     state: str = "not run",
     warnings: Sequence[str] = (),
     withheld: bool = False,
+    hung: int | None = None,
 ) -> bytes:
     """Everything that lies over the film; without an assessment only what a reader drew, and why.
 
@@ -140,10 +157,13 @@ def layers_payload(
     header = {
         "kind": "layers",
         "viewer": key,
+        "hung": hung,
         "film": film_id(mammogram),
         "errors": {magnification.key: asdict(error) for magnification, error in errors.items()},
         "warnings": list(warnings),
         "outlines": [_outline(line) for line in (*mammogram.outlines, *found)],
+        "drawn": len(mammogram.outlines),
+        "pairs": _pairs(mammogram, assessment, arrays),
         "assessed": assessment is not None,
         "state": state,
         "withheld": withheld,
@@ -153,12 +173,19 @@ def layers_payload(
     return arrays.payload(header)
 
 
+def halved(pixels: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Means of 2 × 2, (ceil(H / 2), ceil(W / 2)); an odd last row or column counts twice."""
+    whole = np.pad(pixels, [(0, n % 2) for n in pixels.shape], mode="edge")
+    total = np.full((whole.shape[0] // 2, whole.shape[1] // 2), 2, np.uint32)
+    for row, column in np.ndindex(2, 2):
+        total += whole[row::2, column::2]
+    return (total >> 2).astype(np.uint16)
+
+
 def _spacing_source(mammogram: Mammogram) -> str:
-    """Where the millimetres come from, in words that hold of every film: a sidecar speaks for the reader."""
+    """Where the millimetres come from: a file, the sidecar beside it, the reader, or nobody."""
     if mammogram.spacing_mm is None:
         return f"not known: the networks assume {REFERENCE_MM * 1000:.0f} µm"
-    if mammogram.spacing_source == "given by the reader":
-        return "given by the reader or a file beside the film"
     return mammogram.spacing_source or "source not stated"
 
 
@@ -174,7 +201,7 @@ class _Look:
     """What the first look at a film needs: values up to `air` are air, black and white of each preset.
 
     `breast` (I, J) is the breast on a coarse copy of the film, which `frame` lays on the scan; the whole
-    film where none was `found`.
+    film where none was `found`. `nipple` is estimated from its outline, (row, column) on the scan.
     """
 
     air: int
@@ -183,6 +210,7 @@ class _Look:
     breast: NDArray[np.bool_]
     frame: Frame
     found: bool
+    nipple: tuple[float, float] | None
 
 
 def _look(mammogram: Mammogram) -> _Look:
@@ -204,9 +232,22 @@ def _look(mammogram: Mammogram) -> _Look:
         for name, (dark, bright) in edges.items()
     }
     found = not search.mask.all() and whole[0] < whole[1]
-    return _Look(
-        int((air + skin) / 2), windows, _chest_wall_left(search.mask), search.mask, search.frame, found
-    )
+    left = _chest_wall_left(search.mask)
+    nipple = estimate_nipple(search.mask, search.frame, left) if found and left is not None else None
+    return _Look(int((air + skin) / 2), windows, left, search.mask, search.frame, found, nipple)
+
+
+def _paper_frame(mammogram: Mammogram, look: _Look) -> dict[str, Any]:
+    """The frame's corners by its matrix, and in words on what it was laid."""
+    spacing = mammogram.spacing_mm or (REFERENCE_MM, REFERENCE_MM)
+    laid = paper_frame(look.breast, look.frame, is_mirrored(look.breast), mammogram.pixels.shape[0], spacing)
+    size = f"{SIDE * REFERENCE_MM:.1f} mm square"
+    if mammogram.spacing_mm is None:
+        size = f"{SIDE} pixels square, the 50 µm assumed"
+    words = f"{size}, laid on the breast's most protruding point, since nothing finds the nipple"
+    if laid.beyond_film:
+        words += "; it reaches beyond the film"
+    return {"matrix": laid.frame.canvas_matrix(), "side": SIDE, "words": words}
 
 
 def _chest_wall_left(breast: NDArray[np.bool_]) -> bool | None:
@@ -240,6 +281,68 @@ def _outline(line: Outline) -> dict[str, Any]:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     return {"score": finding.score, "area_mm2": finding.area_mm2, "box": finding.box}
+
+
+def _pairs(mammogram: Mammogram, assessment: Assessment | None, arrays: _Arrays) -> list[dict[str, Any]]:
+    """Each boundary that a reader drew, and at each magnification what it is compared with and how well.
+
+    `outline` and `found` count the outlines that are sent, `finding` the findings.
+    """
+    drawn = [
+        index
+        for index, line in enumerate(mammogram.outlines)
+        if line.drawn_by is Drawn.READER and not line.core
+    ]
+    order = () if assessment is None else tuple(_ordered_saliency(assessment))
+    compared = [
+        comparisons(assessment, mammogram.outlines, each.magnification) for each in order if assessment
+    ]
+    pairs = []
+    for number, index in enumerate(drawn):
+        each = [of_all[number] for of_all in compared]
+        finding = each[0].finding if each else None
+        pairs.append(
+            {
+                "outline": index,
+                "lesion": mammogram.outlines[index].lesion(),
+                "finding": finding,
+                "found": None if finding is None else len(mammogram.outlines) + finding,
+                "at": {
+                    saliency.magnification.key: _agreement(one, mammogram, arrays)
+                    for saliency, one in zip(order, each, strict=True)
+                },
+            }
+        )
+    return pairs
+
+
+def _agreement(comparison: Comparison, mammogram: Mammogram, arrays: _Arrays) -> dict[str, Any]:
+    """The numbers of one outline at one magnification; the distance in pixels too, which needs no spacing."""
+    agreement = comparison.agreement
+    return {
+        "pointing_hit": agreement.pointing_hit,
+        "energy_inside": agreement.energy_inside,
+        "dice": agreement.dice,
+        "iou": agreement.iou,
+        "tightness": agreement.tightness,
+        "distance_mm": None if mammogram.spacing_mm is None else agreement.centre_distance_mm,
+        "distance_px": comparison.centre_distance_px,
+        "salient": None if comparison.salient is None else _salient(comparison, arrays),
+    }
+
+
+def _salient(comparison: Comparison, arrays: _Arrays) -> dict[str, Any]:
+    """The pixels that tightness counts, as 1, in squares as the saliency is sent."""
+    values, frame = _cropped(np.asarray(comparison.salient).astype(np.float32), comparison.frame)
+    tiles, places = _tiled(values.astype(np.uint8))
+    return {
+        "array": arrays.add(tiles),
+        "places": places,
+        "tile": _TILE,
+        "rows": values.shape[0],
+        "columns": values.shape[1],
+        "matrix": frame.canvas_matrix(),
+    }
 
 
 def _evidence(assessment: Assessment, arrays: _Arrays) -> dict[str, Any]:

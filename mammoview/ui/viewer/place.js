@@ -38,22 +38,26 @@ class Place extends Reading {
     return Math.min(this.size.width / columns, this.size.height / rows);
   }
 
+  /** Every move ends here. */
+  goTo(view) {
+    this.choices.view = view;
+    this.redraw("view");
+  }
+
   fit() {
     const { rows, columns } = this.film.header;
-    this.choices.view = { zoom: this.zoomToFit, row: rows / 2, column: columns / 2, fitted: true };
-    this.redraw("view");
+    this.goTo({ zoom: this.zoomToFit, row: rows / 2, column: columns / 2, fitted: true });
   }
 
   /** A box of the scan (first row, first column, last row, last column) in the middle of the stage. */
   showBox([top, left, bottom, right]) {
     const { width, height } = this.size;
     const zoom = Math.min(width / (right - left + 1), height / (bottom - top + 1)) / AROUND_FINDING;
-    this.choices.view = {
+    this.goTo({
       zoom: limited(zoom, this.zoomToFit, MOST_ENLARGED),
       row: (top + bottom + 1) / 2,
       column: (left + right + 1) / 2,
-    };
-    this.redraw("view");
+    });
   }
 
   /** Zoom so that the scan point under a device pixel stays there. */
@@ -62,8 +66,7 @@ class Place extends Reading {
     const next = limited(zoom, Math.min(this.zoomToFit * LEAST_OF_FIT, 1), MOST_ENLARGED);
     const [column, row] = [(x - view.x) / view.zoom, (y - view.y) / view.zoom];
     const { width, height } = this.size;
-    this.choices.view = { zoom: next, column: column + (width / 2 - x) / next, row: row + (height / 2 - y) / next };
-    this.redraw("view");
+    this.goTo({ zoom: next, column: column + (width / 2 - x) / next, row: row + (height / 2 - y) / next });
   }
 
   /** To the next of 50, 71, 100, 141, 200 % …, where whole numbers of pixels come by. */
@@ -76,19 +79,27 @@ class Place extends Reading {
   pan(across, down) {
     const { zoom, row, column } = this.choices.view;
     const { rows, columns } = this.film.header;
-    this.choices.view = {
+    this.goTo({
       zoom,
       row: limited(row - (down * this.ratio) / zoom, 0, rows),
       column: limited(column - (across * this.ratio) / zoom, 0, columns),
-    };
+    });
     if (!this.drag) this.marks.moveTo(this.middle);
-    this.redraw("view");
   }
 
   /** The scan point (edges) in the middle of the stage. */
   get middle() {
     const { view, size } = this;
     return { x: (size.width / 2 - view.x) / view.zoom, y: (size.height / 2 - view.y) / view.zoom };
+  }
+
+  /** A film that has no window of that name is shown by its first: not every file brings one of its own. */
+  choose(name) {
+    const { windows } = this.film.header;
+    const preset = name in windows ? name : this.firstPreset;
+    const [low, high] = windows[preset];
+    this.choices.window = { preset, low, high };
+    this.redraw("greys");
   }
 
   /** Drag across for contrast (width), down for brightness (level). */
@@ -113,6 +124,12 @@ class Place extends Reading {
     const { zoom, x, y } = this.view;
     const [across, down] = [(event.clientX - left) * this.ratio, (event.clientY - top) * this.ratio];
     return { across, down, x: (across - x) / zoom, y: (down - y) / zoom };
+  }
+
+  /** The same of a scan point (edges). */
+  over({ x, y }) {
+    const { view } = this;
+    return { across: view.x + x * view.zoom, down: view.y + y * view.zoom, x, y };
   }
 
   /** Each letter at the middle of the visible part of its film edge. */

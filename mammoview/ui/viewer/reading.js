@@ -7,10 +7,11 @@ const NAMES = {
   outlines: "Outlines",
   disagreement: "Disagreement",
   breast: "Breast edge",
+  frame: "Paper's frame",
 };
 const LAYERS = Object.keys(NAMES);
-const FROM_BELOW = ["breast", "heatmap", "grid", "disagreement", "saliency", "outlines"]; // as they lie over the film
-const VALUED = LAYERS.filter((name) => name !== "outlines");
+const VALUED = LAYERS.filter((name) => name !== "outlines" && name !== "frame");
+const FROM_BELOW = ["breast", "frame", "heatmap", "grid", "disagreement", "saliency", "outlines"]; // as they lie over the film
 const MAGNIFICATION_KEYS = { q: "0.5", w: "0.33", e: "0.25" };
 
 /** What stays when the film changes or the page draws the viewer anew. */
@@ -18,7 +19,7 @@ function firstChoices() {
   return {
     shown: new Set(), // layers
     putAside: null, // layers that "Hide all" took away
-    opacity: { heatmap: 0.45, grid: 0.45, saliency: 0.8, outlines: 1, disagreement: 0.45, breast: 1 },
+    opacity: { heatmap: 0.45, grid: 0.45, saliency: 0.8, outlines: 1, disagreement: 0.45, breast: 1, frame: 1 },
     lined: new Set(), // layers drawn as a line at the level instead of filled
     level: {}, // by layer, where the reader moved it away from the card's
     chosen: "heatmap",
@@ -30,8 +31,10 @@ function firstChoices() {
     tool: null, // what a drag does: null moves the film; "window", or one of TOOLS
     marks: [], // what was measured on this film
     loupe: false, // lies on the film without its key being held
+    nipples: {}, // where the reader put it: {x, y} on the scan, by film
     film: null,
     finding: null, // the one that was gone to last
+    compared: null, // {outline, finding}: the pair whose numbers are told
     view: null, // {zoom, row, column, fitted}: the scan point in the middle of the stage
     window: null, // {preset, low, high}
   };
@@ -85,6 +88,7 @@ class Reading {
   layer(name) {
     const evidence = this.evidence;
     if (name === "breast") return this.film?.breast.found ? this.film.breast : undefined;
+    if (name === "frame") return this.film?.header.paper_frame ?? undefined;
     if (name === "outlines") return evidence?.outlines.length ? evidence.outlines : undefined;
     if (!evidence?.assessed) return undefined;
     if (name === "heatmap") return evidence.heatmap;
@@ -121,7 +125,7 @@ class Reading {
 
   isEmpty(name) {
     const layer = this.layer(name);
-    if (name === "outlines" || name === "breast") return false;
+    if (["outlines", "breast", "frame"].includes(name)) return false;
     if (name === "saliency") return layer.scale === 0;
     if (name === "disagreement") return layer.most === 0;
     const level = this.level(name);
@@ -140,7 +144,7 @@ class Reading {
     const layer = this.layer(name);
     const shown = this.choices.shown.has(name) ? "shown" : "off";
     if (name === "outlines") return this.outlinesInWords(layer, shown);
-    if (name === "breast") return layer ? shown : "not told from the background";
+    if (name === "breast" || name === "frame") return layer ? shown : "not told from the background";
     if (!layer) return this.evidence?.assessed ? "not run at this magnification" : (this.evidence?.state ?? "not run");
     if (!this.isNumber(name)) return "ran, gave no number";
     if (name === "disagreement" && layer.most === 0) return "ran, all three agree";
@@ -228,20 +232,28 @@ class Reading {
     const { spacing_mm: spacing, spacing_source: source, sampling_mm: sampling } = this.film.header;
     if (!spacing) return `Pixels only; spacing ${source}`;
     const sampled = sampling ? `; sampled every ${Math.max(...sampling).toFixed(3)} mm` : "";
-    return `${spacing.map((mm) => mm.toFixed(4)).join(" × ")} mm per pixel down × across: ${source}${sampled}`;
+    const [down, across] = spacing.map((mm) => mm.toFixed(4));
+    const size = down === across ? `${down} mm per pixel` : `${down} × ${across} mm per pixel down × across`;
+    return `${size}: ${source}${sampled}`;
   }
 
   /** Only of what is seen: a hidden layer tells nothing before it is asked. */
   valuesInWords() {
     const { pixel } = this;
     if (!pixel) return "";
-    const film = this.film.pyramid[0];
-    const words = [`Value ${film.values[pixel.row * film.columns + pixel.column]}`];
+    const words = [this.greyInWords(pixel)];
     for (const name of VALUED.filter((each) => this.isLaidOver(each))) {
       const value = cellUnder(this.layer(name), this.cursor.x, this.cursor.y);
       if (value !== null) words.push(`${NAMES[name].toLowerCase()} ${this.valueInWords(name, value)}`);
     }
     return words.join(" · ");
+  }
+
+  greyInWords({ row, column }) {
+    const [{ values, columns }] = this.film.pyramid;
+    const { reduction } = this.film.header;
+    const value = values[Math.floor(row / reduction) * columns + Math.floor(column / reduction)];
+    return reduction === 1 ? `Value ${value}` : `Value ${value}, mean of ${reduction} × ${reduction}`;
   }
 
   valueInWords(name, value) {

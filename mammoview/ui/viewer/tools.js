@@ -1,9 +1,14 @@
 // The reader's own marks: a ruler, and probes of the grey values they surround. They never leave the browser.
 
-const TOOLS = { ruler: "Ruler", rectangle: "Rectangle", ellipse: "Ellipse" };
+const TOOLS = { ruler: "Ruler", profile: "Profile", rectangle: "Rectangle", ellipse: "Ellipse" };
 const MARKED = "#ffe14d";
 const SMALLEST_MARK = 3; // CSS pixels; less was a click
 const MOST_WHILE_DRAWN = 1_000_000; // film pixels; a larger probe is counted once it is drawn
+
+/** Whether a mark is a line rather than a probe. */
+function isLine({ tool }) {
+  return tool === "ruler" || tool === "profile";
+}
 
 /** Length of a ruler in film pixels, and in millimetres where the spacing (down, across) is known. */
 function lengthOf({ from, to }, spacing) {
@@ -66,8 +71,9 @@ function greysInside({ values, rows, columns }, mark) {
 
 /** What a mark says, line by line. */
 function wordsOf(mark, numbers) {
-  if (mark.tool === "ruler") {
-    return [numbers.mm === null ? `${numbers.pixels.toFixed(1)} px` : `${numbers.mm.toFixed(1)} mm`];
+  if (isLine(mark)) {
+    const length = numbers.mm === null ? `${numbers.pixels.toFixed(1)} px` : `${numbers.mm.toFixed(1)} mm`;
+    return mark.tool === "profile" ? [length, "drawn below the film"] : [length];
   }
   if (!numbers) return ["counted when drawn"];
   if (numbers.count === 0) return ["no film inside"];
@@ -105,6 +111,8 @@ class Marks {
     const mark = this.pending;
     this.pending = null;
     if (!mark || lengthOf(mark, null).pixels * zoom < SMALLEST_MARK) return null;
+    // There is one profile: below the film is room for that of one line.
+    if (mark.tool === "profile") this.choices.marks = this.choices.marks.filter(({ tool }) => tool !== "profile");
     this.choices.marks.push(mark);
     return mark;
   }
@@ -114,7 +122,7 @@ class Marks {
   }
 
   numbers(mark, film, spacing) {
-    if (mark.tool === "ruler") return lengthOf(mark, spacing);
+    if (isLine(mark)) return lengthOf(mark, spacing);
     const { left, right, top, bottom } = boxOf(mark);
     if (mark === this.pending && (right - left) * (bottom - top) > MOST_WHILE_DRAWN) return null;
     if (!this.counted.has(mark)) this.counted.set(mark, greysInside(film, mark));
@@ -140,7 +148,7 @@ class Marks {
   }
 }
 
-/** Dark under bright, like the outlines; a ruler ends in short bars across. */
+/** Dark under bright, like the outlines; a line ends in short bars across, and a profile begins with a ring. */
 function paintMark(context, view, mark, ratio) {
   const at = ({ x, y }) => [view.x + x * view.zoom, view.y + y * view.zoom];
   const [[x0, y0], [x1, y1]] = [at(mark.from), at(mark.to)];
@@ -155,6 +163,10 @@ function paintMark(context, view, mark, ratio) {
     for (const [x, y, toX, toY] of lines) {
       context.moveTo(x, y);
       context.lineTo(toX, toY);
+    }
+    if (mark.tool === "profile") {
+      context.moveTo(x0 + 4 * ratio, y0);
+      context.arc(x0, y0, 4 * ratio, 0, 2 * Math.PI);
     }
   }
   strokeTwice(context, MARKED, 2 * ratio, ratio);

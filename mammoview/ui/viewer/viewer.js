@@ -1,13 +1,5 @@
 // The viewer: what the reader chooses, what her hands do, and when to draw.
 
-const FILLED = {
-  heatmap: heatmapPicture,
-  grid: gridPicture,
-  saliency: saliencyPicture,
-  disagreement: disagreementPicture,
-  breast: breastLines,
-};
-const LINED = { heatmap: heatmapLines, grid: gridLines };
 const NATIVE_KEYS = {
   select: /./,
   button: /^(Enter| )$/,
@@ -20,34 +12,33 @@ function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-class Viewer extends Place {
+/** The letters of a film's side and view, as far as they are known. */
+function hangingOf({ laterality, view }) {
+  return [laterality, view].filter(Boolean).join(" ");
+}
+
+/** What is asked of a film is asked of `pane`, the one that has the focus. */
+class Viewer {
   constructor(root, choices) {
-    super();
     this.root = root;
-    this.choices = choices;
-    this.film = null;
-    this.layers = null;
-    this.pictures = {};
-    this.painted = [];
-    this.stale = new Set();
-    this.cursor = null;
-    this.marks = new Marks(choices);
     this.peeking = false;
     this.holdingLoupe = false;
     this.frame = 0;
     this.drawn = { frames: 0, milliseconds: 0 };
-    this.stage = this.find(".stage");
-    this.contexts = Object.fromEntries(
-      ["film", "layers", "marks"].map((name) => [name, this.find(`canvas.${name}`).getContext("2d")]),
-    );
     this.blink = new Blink(() => this.redraw("layers"));
-    this.loupe = this.find("canvas.loupe").getContext("2d");
+    this.single = new Pane(this, this.find(".stage"), choices);
+    [this.pane, this.panes] = [this.single, [this.single]];
     this.listening = new AbortController();
     this.listen();
     this.marker = new Marker(this);
-    this.watcher = new ResizeObserver(() => this.resize());
-    this.watcher.observe(this.stage);
-    const hook = { scanToPage: (row, column) => this.scanToPage(row, column), state: () => this.state() };
+    this.agreement = new AgreementCard(this);
+    this.profiler = new Profiler(this);
+    this.stepper = new Stepper(this);
+    this.arrangement = new Arrangement(this);
+    const hook = {
+      scanToPage: (row, column, name) => (this.panes.find((pane) => pane.name === name) ?? this.pane).scanToPage(row, column),
+      state: () => this.state(),
+    };
     Object.defineProperty(root, "mammoview", { value: Object.freeze(hook), configurable: true });
   }
 
@@ -63,51 +54,87 @@ class Viewer extends Place {
     cancelAnimationFrame(this.frame);
     this.blink.dispose();
     this.listening.abort();
-    this.watcher.disconnect();
+    [this.single, ...this.panes].forEach((pane) => pane.dispose());
+  }
+
+  // ---- of the pane that has the focus ---------------------------------------------------------
+
+  get choices() {
+    return this.pane.choices;
+  }
+
+  get stage() {
+    return this.pane.stage;
+  }
+
+  get film() {
+    return this.pane.film;
+  }
+
+  get evidence() {
+    return this.pane.evidence;
+  }
+
+  get view() {
+    return this.pane.view;
+  }
+
+  get ratio() {
+    return this.pane.ratio;
+  }
+
+  get marks() {
+    return this.pane.marks;
+  }
+
+  under(event) {
+    return this.pane.under(event);
+  }
+
+  scanToPage(row, column) {
+    return this.pane.scanToPage(row, column);
   }
 
   // ---- what is shown --------------------------------------------------------------------------
 
   setFilm(header, arrays) {
-    const known = this.film?.header;
-    const same = known?.film === header.film;
-    this.film = same
-      ? { ...this.film, header }
-      : { pyramid: pyramidOf(arrays[header.pixels]), breast: { ...header.breast, array: arrays[header.breast.array] } };
-    this.film.header = header;
-    if (this.choices.film !== header.film) {
+    const { single } = this;
+    single.setFilm(header, arrays);
+    if (single.choices.film !== header.film) {
       // Grey first: another film is seen without its layers, whatever was shown over the last one.
-      const unseen = { shown: new Set(), putAside: null, finding: null, marks: [] };
+      const unseen = { shown: new Set(), putAside: null, finding: null, compared: null, marks: [] };
       this.blink.stop();
-      Object.assign(this.choices, { film: header.film, view: null, window: null, level: {}, ...unseen });
+      this.profiler.forget();
+      Object.assign(single.choices, { film: header.film, view: null, window: null, level: {}, ...unseen });
     }
-    if (!this.choices.window) this.choose(this.firstPreset);
-    this.find(".waiting").hidden = true;
-    this.label(header);
-    setText(this.find(".spacing"), this.spacingInWords());
-    this.resize();
-    this.redraw("film", "greys", "layers");
+    if (!single.choices.window) single.choose(single.firstPreset);
+    single.resize();
+    this.arrangement.fill();
   }
 
   setLayers(header, arrays) {
-    this.layers = { ...header };
-    if (header.assessed) {
-      const withArray = (layer) => ({ ...layer, array: arrays[layer.array] });
-      this.layers.heatmap = withArray(header.heatmap);
-      this.layers.grids = header.grids.map(withArray);
-      this.layers.saliency = header.saliency.map((layer) => ({ ...layer, tiles: arrays[layer.array], array: null }));
-      this.layers.disagreement = header.disagreement && withArray(header.disagreement);
-    }
-    this.pictures = {};
-    if (header.withheld) Object.assign(this.choices, { shown: new Set(), putAside: null });
-    for (const button of this.findAll(".toggle, .hide")) button.disabled = header.withheld;
-    if (this.choices.finding >= (header.findings?.length ?? 0)) this.choices.finding = null;
+    this.single.setLayers(header, arrays);
+    const { choices } = this.single;
+    if (header.withheld) Object.assign(choices, { shown: new Set(), putAside: null });
+    if (choices.finding >= (header.findings?.length ?? 0)) choices.finding = null;
     for (const row of this.findAll("[data-magnification]")) this.labelError(row, header.errors);
     this.labelDoubts(header.warnings);
     const trained = this.find(".trained");
     trained.hidden = !header.trained_on?.length;
     setText(trained, `Networks trained on ${header.trained_on?.join("; ")}`);
-    this.redraw("layers");
+    this.arrangement.fill();
+  }
+
+  /** The panel, the footer and the keys are about this pane from now on. */
+  focusOn(pane) {
+    if (!this.panes.includes(pane)) return;
+    this.pane = pane;
+    for (const each of this.panes) each.stage.classList.toggle("focused", this.panes.length > 1 && each === pane);
+    if (pane.film) {
+      this.label(pane.film.header);
+      setText(this.find(".spacing"), pane.spacingInWords());
+    }
+    this.redraw("layers", "marks");
   }
 
   labelError(row, errors) {
@@ -125,41 +152,39 @@ class Viewer extends Place {
   }
 
   label(header) {
-    const hanging = [header.laterality, header.view].filter(Boolean).join(" ");
-    setText(this.find(".name"), [header.source, hanging].filter(Boolean).join(" · "));
+    setText(this.find(".name"), [header.source, hangingOf(header)].filter(Boolean).join(" · "));
     this.find(".synthetic").hidden = !header.synthetic;
     this.find(".mirrored").hidden = !header.mirrored;
     for (const each of [this.find(".voi"), this.find('option[value="file"]')]) each.hidden = !header.voi;
     setText(this.find(".voi"), `The file says: ${header.voi}`);
-    this.stage.setAttribute("aria-label", `Film ${header.source} ${hanging}; press ? for the keys`);
-    for (const side of ["left", "right", "top", "bottom"]) {
-      const target = this.find(`.target.${side}`);
-      target.hidden = !header.targets;
-      setText(target, header.targets?.[side] ?? "");
-    }
+  }
+
+  /** Of every film on the screen. */
+  get isWithheld() {
+    return this.panes.every((pane) => pane.evidence?.withheld);
   }
 
   // ---- choices --------------------------------------------------------------------------------
 
   toggle(name) {
-    if (this.evidence?.withheld) return this.speak(this.findingsInWords());
+    if (this.isWithheld) return this.speak(this.pane.findingsInWords());
     const { shown, putAside } = this.choices;
     if (putAside) this.choices.putAside = null;
     if (!shown.delete(name)) shown.add(name);
     this.choices.chosen = name;
-    this.speak(`${NAMES[name]}: ${this.stateInWords(name)}`);
+    this.speak(`${NAMES[name]}: ${this.pane.stateInWords(name)}`);
     this.redraw("layers");
   }
 
   solo(name) {
-    if (this.evidence?.withheld) return this.speak(this.findingsInWords());
+    if (this.isWithheld) return this.speak(this.pane.findingsInWords());
     Object.assign(this.choices, { shown: new Set([name]), putAside: null, chosen: name });
-    this.speak(`${NAMES[name]} alone: ${this.stateInWords(name)}`);
+    this.speak(`${NAMES[name]} alone: ${this.pane.stateInWords(name)}`);
     this.redraw("layers");
   }
 
   hideAll() {
-    if (this.evidence?.withheld) return this.speak(this.findingsInWords());
+    if (this.isWithheld) return this.speak(this.pane.findingsInWords());
     const { shown, putAside } = this.choices;
     Object.assign(this.choices, putAside ? { shown: putAside, putAside: null } : { shown: new Set(), putAside: shown });
     this.speak(putAside ? "Layers back" : "All layers hidden");
@@ -167,13 +192,13 @@ class Viewer extends Place {
   }
 
   nextFinding() {
-    const { findings, choices } = this;
-    if (!findings.length) return this.speak(this.findingsInWords());
+    const { choices, findings } = this.pane;
+    if (!findings.length) return this.speak(this.pane.findingsInWords());
     choices.finding = choices.finding === null ? 0 : (choices.finding + 1) % findings.length;
     if (choices.putAside) Object.assign(choices, { shown: choices.putAside, putAside: null });
     choices.shown.add("outlines");
-    this.showBox(findings[choices.finding].box);
-    this.speak(this.findingsInWords());
+    this.pane.showBox(findings[choices.finding].box);
+    this.speak(this.pane.findingsInWords());
     this.redraw("layers");
   }
 
@@ -226,7 +251,9 @@ class Viewer extends Place {
   }
 
   setMagnification(key) {
-    const before = this.chosenMagnification;
+    const pane = this.arrangement.paneOf(key);
+    if (pane) return pane.stage.focus({ preventScroll: true });
+    const before = this.pane.chosenMagnification;
     if (this.blink.what === "magnifications") this.blink.stop();
     if (key === before) return;
     Object.assign(this.choices, { magnificationBefore: before, magnification: key });
@@ -237,9 +264,10 @@ class Viewer extends Place {
   toggleBlink(what) {
     const stopped = this.blink.what === what;
     if (stopped) this.blink.stop();
-    const refusal = stopped ? null : this.noBlink(what);
+    const besideEachOther = what === "magnifications" && this.arrangement.isThree ? "The magnifications stand side by side" : null;
+    const refusal = stopped ? null : (besideEachOther ?? this.pane.noBlink(what));
     if (!stopped && !refusal) this.blink.start(what);
-    this.speak(refusal ?? this.blinkInWords() ?? "Blinking stopped");
+    this.speak(refusal ?? this.pane.blinkInWords() ?? "Blinking stopped");
     setText(this.find(".still"), refusal ?? "");
   }
 
@@ -250,9 +278,7 @@ class Viewer extends Place {
   }
 
   choose(preset) {
-    const [low, high] = this.film.header.windows[preset];
-    this.choices.window = { preset, low, high };
-    this.redraw("greys");
+    this.panes.filter((pane) => pane.film).forEach((pane) => pane.choose(preset));
   }
 
   invert() {
@@ -263,98 +289,35 @@ class Viewer extends Place {
   // ---- drawing --------------------------------------------------------------------------------
 
   redraw(...what) {
-    what.forEach((each) => this.stale.add(each));
+    this.panes.forEach((pane) => pane.redraw(...what));
+  }
+
+  drawSoon() {
     if (!this.frame) this.frame = requestAnimationFrame(() => this.draw());
   }
 
   draw() {
     this.frame = 0;
-    if (!this.film || !this.choices.view) return;
     const began = performance.now();
-    const stale = this.stale;
-    this.stale = new Set();
-    this.drawFilm(stale);
-    this.drawLayers(stale.has("view"));
-    if (["view", "film", "marks"].some((each) => stale.has(each))) this.drawMarks();
+    const { stale } = this.pane;
+    this.panes.filter((pane) => pane.isReady).forEach((pane) => pane.draw());
+    this.arrangement.draw();
+    if (!this.pane.isReady) return;
     if (stale.has("film") || stale.has("marks")) this.drawMeasurements();
     if (stale.has("layers")) this.drawPanel();
-    this.drawLoupe();
-    this.placeTargets();
-    this.marker.draw();
+    if (!this.arrangement.group) this.marker.draw();
     this.write();
     this.drawn = { frames: this.drawn.frames + 1, milliseconds: performance.now() - began };
-  }
-
-  drawFilm(stale) {
-    const { window: values, inverted } = this.choices;
-    if (stale.has("film") || stale.has("view")) {
-      this.sampled = resampled(this.film.pyramid, this.view, this.size.width, this.size.height);
-    } else if (!stale.has("greys")) return;
-    if (stale.has("greys") || !this.greys) this.greys = greysOf(values, inverted, this.film.header.air);
-    paintFilm(this.contexts.film, this.sampled, this.greys);
-  }
-
-  /** All on one canvas: each canvas that changes costs 2 to 3 ms of a frame, whatever is drawn on it. */
-  drawLayers(moved) {
-    const context = this.contexts.layers;
-    const { canvas } = context;
-    const seen = FROM_BELOW.filter((name) => this.isVisible(name));
-    canvas.hidden = seen.length === 0;
-    const looks = seen.flatMap((name) => [this.picture(name), this.opacity(name)]);
-    const same = looks.length === this.painted.length && looks.every((look, k) => look === this.painted[k]);
-    if (same && !moved) return;
-    this.painted = looks;
-    context.clearRect(0, 0, canvas.width, canvas.height);
-    this.paintLayers(context, this.view, seen);
-  }
-
-  paintLayers(context, view, names) {
-    for (const name of names) {
-      context.globalAlpha = this.opacity(name);
-      this.paintLayer(context, view, name);
-    }
-    context.globalAlpha = 1;
-  }
-
-  paintLayer(context, view, name) {
-    const picture = this.picture(name);
-    if (name === "outlines") picture.forEach((outline) => paintOutline(context, view, outline, this.ratio));
-    else if (picture.pieces) paintLines(context, view, picture, this.ratio);
-    else paintPicture(context, view, picture);
-  }
-
-  /** At the cursor, or in the middle of the stage for whoever has none. */
-  drawLoupe() {
-    const { loupe, size } = this;
-    loupe.canvas.hidden = !this.isLoupeOn;
-    if (loupe.canvas.hidden) return;
-    const place = this.cursor ?? { across: size.width / 2, down: size.height / 2 };
-    const radius = placeLoupe(loupe.canvas, place, this.ratio);
-    const view = loupeView(this.view, place, radius);
-    paintFilm(loupe, resampled(this.film.pyramid, view, 2 * radius, 2 * radius), this.greys);
-    this.paintLayers(loupe, view, FROM_BELOW.filter((name) => this.isVisible(name)));
-  }
-
-  get isLoupeOn() {
-    return this.choices.loupe || this.holdingLoupe;
-  }
-
-  /** What marks are measured on: the film's values, and its spacing where it is known. */
-  get measured() {
-    return [this.film.pyramid[0], this.film.header.spacing_mm];
-  }
-
-  drawMarks() {
-    this.contexts.marks.canvas.hidden = this.peeking;
-    this.marks.paint(this.contexts.marks, this.view, this.ratio, ...this.measured);
   }
 
   drawMeasurements() {
     for (const button of this.findAll("[data-tool]")) {
       button.setAttribute("aria-pressed", String(button.dataset.tool === this.choices.tool));
     }
-    this.stage.classList.toggle("measuring", this.choices.tool in TOOLS);
-    if (!this.marks.drawing) this.listMarks(this.marks.all(...this.measured));
+    const isAiming = this.choices.tool in TOOLS || this.choices.tool === "arc";
+    for (const pane of this.panes) pane.stage.classList.toggle("measuring", isAiming);
+    if (!this.marks.drawing) this.listMarks(this.marks.all(...this.pane.measured));
+    this.profiler.draw();
   }
 
   listMarks(marks) {
@@ -370,32 +333,24 @@ class Viewer extends Place {
     this.find(".unmark").hidden = marks.length < 2;
   }
 
-  picture(name) {
-    if (name === "outlines") return this.layer(name);
-    const [level, lined] = [this.level(name), this.choices.lined.has(name)];
-    const key = `${name} ${this.magnification} ${this.stride} ${this.choices.weighting} ${lined}`;
-    const layer = this.layer(name);
-    if (this.pictures[key]?.level !== level || this.pictures[key].layer !== layer) {
-      const make = (lined ? LINED : FILLED)[name];
-      this.pictures[key] = { level, layer, ...make(layer, level) };
-    }
-    return this.pictures[key];
-  }
-
   drawPanel() {
     for (const name of LAYERS) this.drawRow(this.find(`[data-layer="${name}"]`), name);
-    setText(this.find(".count"), this.findingsInWords());
+    this.agreement.draw();
+    this.profiler.draw();
+    setText(this.find(".count"), this.pane.findingsInWords());
     const next = this.find(".next");
-    next.hidden = !this.findings.length;
-    setText(next, this.choices.finding === null || this.findings.length === 1 ? "Show (N)" : "Next (N)");
+    next.hidden = !this.pane.findings.length;
+    setText(next, this.choices.finding === null || this.pane.findings.length === 1 ? "Show (N)" : "Next (N)");
     for (const button of this.findAll("[data-blink]")) {
       button.setAttribute("aria-pressed", String(button.dataset.blink === this.blink.what));
     }
+    for (const button of this.findAll(".toggle, .hide")) button.disabled = Boolean(this.isWithheld);
     this.find(".hide").setAttribute("aria-pressed", String(this.choices.putAside !== null));
     this.find(".weighting").value = this.choices.weighting;
-    setText(this.find(".meaning"), this.saliencyMeaning());
+    setText(this.find(".meaning"), this.pane.saliencyMeaning());
+    setText(this.find(".laid"), this.pane.layer("frame")?.words ?? "");
     for (const each of this.findAll("[data-when]")) each.hidden = !this.choices.shown.has(each.dataset.when);
-    for (const [group, value] of [["magnification", this.magnification], ["stride", String(this.stride)]]) {
+    for (const [group, value] of [["magnification", this.pane.magnification], ["stride", String(this.pane.stride)]]) {
       for (const radio of this.findAll(`input[name="${group}"]`)) radio.checked = radio.value === value;
     }
   }
@@ -403,7 +358,7 @@ class Viewer extends Place {
   drawRow(row, name) {
     const shown = this.choices.shown.has(name);
     row.querySelector(".toggle").setAttribute("aria-pressed", String(shown));
-    setText(row.querySelector(".state"), this.stateInWords(name));
+    setText(row.querySelector(".state"), this.pane.stateInWords(name));
     const opacity = row.querySelector(".opacity");
     if (opacity) {
       this.setRange(opacity, Math.round(this.choices.opacity[name] * 100), " %");
@@ -411,10 +366,10 @@ class Viewer extends Place {
     }
     row.querySelector(".line")?.setAttribute("aria-pressed", String(this.choices.lined.has(name)));
     const level = row.querySelector(".level");
-    if (level) this.setRange(level, Number(this.level(name).toFixed(2)), "");
+    if (level) this.setRange(level, Number(this.pane.level(name).toFixed(2)), "");
     const bar = row.querySelector(".bar");
     if (!bar) return;
-    bar.hidden = !shown || !this.layer(name);
+    bar.hidden = !shown || !this.pane.layer(name);
     if (!bar.hidden) this.drawBar(bar, name);
   }
 
@@ -425,13 +380,13 @@ class Viewer extends Place {
   }
 
   drawBar(bar, name) {
-    const level = this.level(name);
+    const level = this.pane.level(name);
     const own = { saliency: saliencyColour, disagreement: disagreementColour }[name];
     const colour = own ?? ((value) => colourOf(MAPS[name], value, level));
     const canvas = bar.querySelector("canvas");
     canvas.hidden = this.choices.lined.has(name);
     paintBar(canvas, colour, this.choices.opacity[name]);
-    const parts = this.scaleInWords(name, level);
+    const parts = this.pane.scaleInWords(name, level);
     const spans = parts.map((text) => Object.assign(document.createElement("span"), { textContent: text }));
     bar.querySelector(".scale").replaceChildren(...spans);
   }
@@ -440,17 +395,18 @@ class Viewer extends Place {
 
   write() {
     const { window: values, inverted, view } = this.choices;
-    setText(this.find(".blinking"), this.blinkInWords() ?? "");
-    setText(this.find(".evidence"), `Magnification ×${this.magnification} · grid stride ${this.stride}${this.saliencyStride()}`);
+    setText(this.find(".blinking"), this.pane.blinkInWords() ?? "");
+    setText(this.find(".evidence"), `Magnification ×${this.pane.magnification} · grid stride ${this.pane.stride}${this.pane.saliencyStride()}`);
     const width = values.high - values.low;
     const centre = Math.round((values.low + values.high) / 2);
     setText(this.find(".window"), `Window ${width} · level ${centre}${inverted ? " · inverted" : ""}`);
     const percent = (zoom) => `${Number((zoom * 100).toPrecision(3))} %`;
-    const larger = this.isLoupeOn ? ` · loupe ${percent(view.zoom * LOUPE_TIMES)}` : "";
+    const larger = this.pane.isLoupeOn ? ` · loupe ${percent(view.zoom * LOUPE_TIMES)}` : "";
     setText(this.find("footer .zoom"), `Zoom ${percent(view.zoom)}${larger}`);
     this.find(".magnifier").setAttribute("aria-pressed", String(this.choices.loupe));
-    setText(this.find("footer .cursor"), this.cursorInWords());
-    setText(this.find(".under"), this.valuesInWords());
+    const pointed = this.panes.find((pane) => pane.isPointed) ?? this.pane;
+    setText(this.find("footer .cursor"), pointed.cursorInWords());
+    setText(this.find(".under"), pointed.valuesInWords());
     this.find(".greys select").value = values.preset;
     this.find(".invert").setAttribute("aria-pressed", String(inverted));
   }
@@ -462,21 +418,23 @@ class Viewer extends Place {
   state() {
     const layers = LAYERS.map((name) => [
       name,
-      { shown: this.choices.shown.has(name), visible: this.isVisible(name), lined: this.choices.lined.has(name), opacity: this.choices.opacity[name], state: this.stateInWords(name) },
+      { shown: this.choices.shown.has(name), visible: this.pane.isVisible(name), lined: this.choices.lined.has(name), opacity: this.choices.opacity[name], state: this.pane.stateInWords(name) },
     ]);
     return {
       film: this.film?.header.film ?? null,
       layers: Object.fromEntries(layers),
-      magnification: this.magnification,
-      stride: this.stride,
+      magnification: this.pane.magnification,
+      stride: this.pane.stride,
       window: { ...this.choices.window },
       inverted: this.choices.inverted,
       blinking: this.blink.what,
       weighting: this.choices.weighting,
       tool: this.choices.tool,
-      marks: this.marks.all(...this.measured),
-      ...this.view,
-      fitted: Boolean(this.choices.view.fitted),
+      compared: this.choices.compared,
+      marks: this.film ? this.marks.all(...this.pane.measured) : [],
+      ...(this.pane.isReady && this.view),
+      fitted: Boolean(this.choices.view?.fitted),
+      panes: this.panes.flatMap((pane) => (pane.name && pane.isReady ? [pane.state()] : [])),
       idle: !this.frame,
       drawn: { ...this.drawn },
     };
@@ -501,10 +459,10 @@ class Viewer extends Place {
     click(".hide", () => this.hideAll());
     click(".next", () => this.nextFinding());
     click(".invert", () => this.invert());
-    click(".fit", () => this.fit());
-    click(".one", () => this.zoomTo(1));
-    click(".in", () => this.zoomStep(1));
-    click(".out", () => this.zoomStep(-1));
+    click(".fit", () => this.pane.fit());
+    click(".one", () => this.pane.zoomTo(1));
+    click(".in", () => this.pane.zoomStep(1));
+    click(".out", () => this.pane.zoomStep(-1));
     for (const button of this.findAll("[data-tool]")) on(button, "click", () => this.setTool(button.dataset.tool));
     click(".unmark", () => this.unmarkAll());
     for (const button of this.findAll("[data-blink]")) on(button, "click", () => this.toggleBlink(button.dataset.blink));
@@ -515,13 +473,6 @@ class Viewer extends Place {
     on(this.root, "click", (event) => this.backToFilm(event));
     for (const type of ["keydown", "keyup", "keypress"]) on(this.root, type, (event) => this.onKey(event));
     on(this.root, "focusout", () => this.letGo());
-    on(this.stage, "contextmenu", (event) => event.preventDefault());
-    on(this.stage, "wheel", (event) => this.onWheel(event), { passive: false });
-    on(this.stage, "pointerdown", (event) => this.onPress(event));
-    on(this.stage, "pointermove", (event) => this.onMove(event));
-    on(this.stage, "pointerup", () => this.onRelease());
-    on(this.stage, "pointercancel", () => this.onRelease());
-    on(this.stage, "pointerleave", () => this.onLeave());
   }
 
   listenToRow(row, name, on) {
@@ -534,6 +485,8 @@ class Viewer extends Place {
 
   /** Chosen again, a tool is put away and a drag moves the film as before. */
   setTool(tool) {
+    if (this.arrangement.isHung && OF_THE_FILM_ITSELF.includes(tool)) return this.speak("Grey values are measured on the film itself: Enter opens it");
+    if (!this.arrangement.isHung && tool === "arc") return this.speak("The arc needs the views of a case: H");
     this.choices.tool = this.choices.tool === tool ? null : tool;
     this.marks.pending = null;
     this.speak(this.choices.tool in TOOLS ? `${TOOLS[tool]}: drag over the film, or Enter at both ends` : "");
@@ -542,16 +495,18 @@ class Viewer extends Place {
 
   finishMark() {
     const mark = this.marks.end(this.view.zoom / this.ratio);
-    const last = mark && this.marks.all(...this.measured).at(-1);
+    const last = mark && this.marks.all(...this.pane.measured).at(-1);
     if (last) this.speak(`${last.name}: ${last.words.join(", ")}`);
     this.redraw("marks");
   }
 
   /** Without a mouse: Enter begins a mark in the middle of the stage and ends it there after moving the film. */
   markMiddle() {
+    if (this.arrangement.isHung && this.choices.tool === "arc") return this.arrangement.group.beginArc(this.pane, this.pane.middle);
+    if (this.arrangement.isHung && !this.choices.tool) return this.arrangement.group.open(this.pane);
     if (!(this.choices.tool in TOOLS)) return;
     if (this.marks.drawing) return this.finishMark();
-    this.marks.begin(this.middle);
+    this.marks.begin(this.pane.middle);
     this.speak("Begun in the middle; move the film with the arrows (Shift: a pixel), then Enter");
     this.redraw("marks");
   }
@@ -574,7 +529,10 @@ class Viewer extends Place {
   escape() {
     this.find(".help").hidden = true;
     this.blink.stop();
+    this.pane.pairing.letGo();
     if (this.choices.tool) this.setTool(this.choices.tool);
+    this.arrangement.group?.arc?.clear();
+    this.redraw("marks");
   }
 
   toggleHelp() {
@@ -592,51 +550,6 @@ class Viewer extends Place {
     if (event.detail > 0 && event.target.closest('button, label, input[type="radio"]')) {
       this.stage.focus({ preventScroll: true });
     }
-  }
-
-  onWheel(event) {
-    if (!this.film || event.target.closest(".help")) return;
-    event.preventDefault();
-    const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 16 : 1;
-    const { across, down } = this.under(event);
-    this.zoomTo(this.view.zoom * Math.exp(-limited(event.deltaY * lines, -300, 300) * 0.0015), across, down);
-  }
-
-  onPress(event) {
-    if (!this.film || event.target.closest(".help")) return;
-    this.stage.setPointerCapture(event.pointerId);
-    const { tool } = this.choices;
-    const windowing = event.button === 2 || event.shiftKey || (event.button === 0 && tool === "window");
-    const measuring = !windowing && event.button === 0 && tool in TOOLS;
-    if (measuring) this.marks.begin(this.under(event));
-    else this.stage.classList.add(windowing ? "windowing" : "dragging");
-    this.drag = { windowing, measuring, x: event.clientX, y: event.clientY, start: { ...this.choices.window } };
-  }
-
-  onMove(event) {
-    if (!this.film) return;
-    this.cursor = this.under(event);
-    const { drag } = this;
-    if (drag?.measuring) {
-      this.marks.moveTo(this.cursor);
-      this.redraw("marks");
-    } else if (drag?.windowing) this.dragWindow(drag.start, event.clientX - drag.x, event.clientY - drag.y);
-    else if (drag) {
-      this.pan(event.clientX - drag.x, event.clientY - drag.y);
-      Object.assign(drag, { x: event.clientX, y: event.clientY });
-    }
-    this.redraw();
-  }
-
-  onRelease() {
-    if (this.drag?.measuring) this.finishMark();
-    this.drag = null;
-    this.stage.classList.remove("windowing", "dragging");
-  }
-
-  onLeave() {
-    this.cursor = null;
-    this.redraw();
   }
 
   /** Keys stay in the viewer: outside it, some of them rerun or clear the page. */
@@ -658,10 +571,11 @@ class Viewer extends Place {
     if (this.holdingLoupe) this.holdLoupe(false);
   }
 
-  actionOf({ key, code, shiftKey }) {
-    const digit = /^Digit([1-6])$/.exec(code)?.[1];
+  actionOf({ key, code, shiftKey, repeat }) {
+    const digit = /^Digit([1-7])$/.exec(code)?.[1];
     if (digit) return () => (shiftKey ? this.solo(LAYERS[digit - 1]) : this.toggle(LAYERS[digit - 1]));
     const letter = key.toLowerCase();
+    if (letter in STEP_KEYS) return () => this.stepper.press({ letter, shiftKey, repeat });
     if (letter in MAGNIFICATION_KEYS) return () => this.setMagnification(MAGNIFICATION_KEYS[letter]);
     const { chosen, opacity, magnificationBefore, marks } = this.choices;
     const step = shiftKey ? 1 / this.ratio : KEY_PAN;
@@ -672,26 +586,29 @@ class Viewer extends Place {
       t: () => this.toggleBlink(shiftKey ? "magnifications" : "layers"),
       i: () => this.invert(),
       o: () => this.toggleLine(chosen),
-      m: () => this.setTool("ruler"),
+      m: () => this.setTool(shiftKey ? "profile" : "ruler"),
       p: () => this.setTool(shiftKey ? "ellipse" : "rectangle"),
       enter: () => this.markMiddle(),
       delete: () => this.unmark(marks.at(-1)),
       backspace: () => this.unmark(marks.at(-1)),
+      g: () => this.arrangement.turnThree(),
+      h: () => this.arrangement.turnFour(),
       n: () => this.nextFinding(),
-      d: () => this.choose(this.firstPreset),
-      f: () => this.fit(),
-      z: () => this.zoomTo(1),
-      "+": () => this.zoomStep(1),
-      "=": () => this.zoomStep(1),
-      "-": () => this.zoomStep(-1),
+      a: () => (this.arrangement.isHung ? this.setTool("arc") : this.pane.pairing.next()),
+      d: () => this.choose(this.pane.firstPreset),
+      f: () => this.pane.fit(),
+      z: () => this.pane.zoomTo(1),
+      "+": () => this.pane.zoomStep(1),
+      "=": () => this.pane.zoomStep(1),
+      "-": () => this.pane.zoomStep(-1),
       "[": () => this.setOpacity(chosen, opacity[chosen] - 0.05),
       "]": () => this.setOpacity(chosen, opacity[chosen] + 0.05),
-      ",": () => this.setLevel(chosen, this.level(chosen) - 0.02),
-      ".": () => this.setLevel(chosen, this.level(chosen) + 0.02),
-      arrowleft: () => this.pan(step, 0),
-      arrowright: () => this.pan(-step, 0),
-      arrowup: () => this.pan(0, step),
-      arrowdown: () => this.pan(0, -step),
+      ",": () => this.setLevel(chosen, this.pane.level(chosen) - 0.02),
+      ".": () => this.setLevel(chosen, this.pane.level(chosen) + 0.02),
+      arrowleft: () => this.pane.pan(step, 0),
+      arrowright: () => this.pane.pan(-step, 0),
+      arrowup: () => this.pane.pan(0, step),
+      arrowdown: () => this.pane.pan(0, -step),
       "?": () => this.toggleHelp(),
       escape: () => this.escape(),
     }[letter];
@@ -700,10 +617,10 @@ class Viewer extends Place {
 
 // ---- mounting: called again at every rerun, and once more for the layers ------------------------
 
-const places = new Map(); // viewer's key -> {choices, viewer, layers}
+const places = new Map(); // viewer's key -> {choices, viewer, layers, hung}
 
 function placeOf(key) {
-  if (!places.has(key)) places.set(key, { choices: firstChoices(), viewer: null, layers: null });
+  if (!places.has(key)) places.set(key, { choices: firstChoices(), viewer: null, layers: null, hung: new Map() });
   return places.get(key);
 }
 
@@ -712,10 +629,14 @@ function mountFilm(place, header, arrays, root) {
     place.viewer?.dispose();
     place.viewer = new Viewer(root, place.choices);
     place.viewer.marker.follow(header.viewer);
+    place.viewer.profiler.follow(header.viewer);
+    place.viewer.stepper.follow(header.viewer);
+    place.viewer.arrangement.hung = place.hung;
   }
   const { viewer } = place;
   viewer.setFilm(header, arrays);
-  if (place.layers && viewer.layers === null) viewer.setLayers(...place.layers);
+  viewer.arrangement.follow(header.viewer);
+  if (place.layers && viewer.single.layers === null) viewer.setLayers(...place.layers);
   return () => {
     viewer.dispose();
     if (place.viewer === viewer) place.viewer = null;
@@ -730,9 +651,21 @@ function mountLayers(place, header, arrays) {
   };
 }
 
+/** A film of the case, or its layers, to hang beside the others. */
+function mountHung({ hung, viewer }, header, arrays) {
+  const of = hung.get(header.hung) ?? {};
+  hung.set(header.hung, Object.assign(of, { [header.kind]: [header, arrays] }));
+  viewer?.arrangement.fill();
+  return () => {
+    if (of[header.kind]?.[0] === header) delete of[header.kind];
+    if (!of.film && !of.layers && hung.get(header.hung) === of) hung.delete(header.hung);
+  };
+}
+
 export default function mount({ data, parentElement }) {
   const { header, arrays } = unpack(data);
   const place = placeOf(header.viewer);
+  if (header.hung !== null) return mountHung(place, header, arrays);
   if (header.kind === "layers") return mountLayers(place, header, arrays);
   return mountFilm(place, header, arrays, parentElement.querySelector(".mammoview"));
 }

@@ -1,41 +1,23 @@
-"""The viewer, and a button that brings the next of many large films, each with every layer."""
+"""The page, on which a film is assessed in no time."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from dataclasses import replace
 
-import numpy as np
-import streamlit as st
+from mammoview.domain import Assessment, Magnification, Mammogram, Progress
+from mammoview.ui import session
+from mammoview.ui.page import main
+from tests import handmade
 
-sys.path.insert(0, str(Path(__file__).parents[3] / "tools"))
-
-import bench_scene
-
-from mammoview.domain import Laterality, Mammogram, View
-from mammoview.ui.viewer import viewer
-
-CASES = 20
+CARD = replace(handmade.card("tissue-0.5"), inputs={"mm_per_pixel": Magnification.HALF.mm})
 
 
-def film(number: int) -> Mammogram:
-    rng = np.random.default_rng(number)
-    rows, columns = np.mgrid[: bench_scene.ROWS, : bench_scene.COLUMNS]
-    breast = np.hypot(rows - bench_scene.ROWS / 2, columns) < 2200
-    pixels = np.where(breast, 20_000, 2_500) + rng.integers(0, 900, breast.shape)
-    return Mammogram(
-        pixels.astype(np.uint16), f"case-{number}", Laterality.LEFT, View.CC, (0.05, 0.05), synthetic=True
-    )
-
-
-def main() -> None:
-    st.set_page_config(page_title="cases", layout="wide")
-    if st.button("Next case") or "film" not in st.session_state:
-        number = (st.session_state.get("number", -1) + 1) % CASES
-        st.session_state.number, st.session_state.film = number, film(number)
-        st.session_state.found = bench_scene.assessment(st.session_state.film)
-    viewer(st.session_state.film, st.session_state.found, key="viewer", magnification_errors=None)
+def assess(mammogram: Mammogram, progress: Progress) -> Assessment:
+    progress(0.5, "assessing")
+    dark = (handmade.saliency(handmade.dark(each), magnification=each) for each in Magnification)
+    return replace(handmade.assessment(*dark), cards=(CARD,))
 
 
 if __name__ == "__main__":
+    session._assess = assess  # type: ignore[assignment]
     main()

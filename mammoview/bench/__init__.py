@@ -1,0 +1,1 @@
+"""How fast the engine is on this machine, against the plain ways to do the same; see docs/performance.md."""
