@@ -248,9 +248,12 @@ def drag(viewer: Locator, name: str) -> Budget:
     idle(viewer)
     if button:
         page.mouse.down(button=button)
-    before = main_thread_ms(page)
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
+    before = main_thread_ms(devtools)
     found = page.evaluate("([name, count]) => bench.drag(name, count)", [name, FRAMES])
-    processor = (main_thread_ms(page) - before) / FRAMES
+    processor = (main_thread_ms(devtools) - before) / FRAMES
+    devtools.detach()
     if button:
         page.mouse.up(button=button)
     if found["missed"] > FRAMES / 4:
@@ -264,12 +267,9 @@ def drag(viewer: Locator, name: str) -> Budget:
     )
 
 
-def main_thread_ms(page: Page) -> float:
+def main_thread_ms(devtools: CDPSession) -> float:
     """Processor time of the page's main thread so far: what no other work on the machine changes."""
-    devtools = page.context.new_cdp_session(page)
-    devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
     metrics = {each["name"]: each["value"] for each in devtools.send("Performance.getMetrics")["metrics"]}
-    devtools.detach()
     return float(metrics["TaskDuration"]) * 1000
 
 

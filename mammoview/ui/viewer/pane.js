@@ -50,7 +50,7 @@ class Pane extends Place {
   /** While it is not seen it keeps no pictures. */
   rest() {
     for (const { canvas } of Object.values(this.contexts)) [canvas.width, canvas.height] = [0, 0];
-    Object.assign(this, { sampled: null, pictures: {}, painted: {}, cursor: null, drag: null });
+    Object.assign(this, { sampled: null, pictures: {}, painted: [], cursor: null, drag: null });
   }
 
   // ---- what is shown --------------------------------------------------------------------------
