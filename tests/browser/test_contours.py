@@ -301,7 +301,9 @@ def test_measurements_leave_room_for_the_numbers_and_the_layers(
 
 
 @pytest.mark.parametrize("scene", ["large", "large-mirrored"])
-def test_the_papers_frame_ends_at_the_nipple_as_it_is_estimated_and_says_so(viewer: Viewer, scene: str) -> None:
+def test_the_papers_frame_ends_at_the_nipple_as_it_is_estimated_and_says_so(
+    viewer: Viewer, scene: str
+) -> None:
     shown = viewer(scene)
     press(shown, "Zoom out")
     bare = picture(shown)
