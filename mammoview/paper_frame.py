@@ -45,11 +45,12 @@ def paper_frame(
     mirrored: bool,
     rows: int,
     spacing_mm: tuple[float, float] = (REFERENCE_MM, REFERENCE_MM),
+    nipple: tuple[float, float] | None = None,
 ) -> PaperFrame:
-    """Lay the paper's frame on a scan by the edge of its breast.
+    """Lay the paper's frame on a scan by the nipple, or by the edge of its breast.
 
-    Nothing finds the nipple. Its place is taken by the point of the breast's edge that is furthest from
-    the chest wall; where several rows reach as far, by the middle one.
+    Without a nipple its place is taken by the point of the breast's edge that is furthest from the chest
+    wall; where several rows reach as far, by the middle one.
 
     Parameters
     ----------
@@ -63,12 +64,11 @@ def paper_frame(
         Of the scan.
     spacing_mm : (float, float)
         Millimetres per scan pixel down and across.
+    nipple : (float, float) or None
+        (row, column) on the scan, as it is estimated.
     """
     columns = frame.scan_width
-    reached = np.flatnonzero(breast.any(axis=0))
-    furthest = reached[0] if mirrored else reached[-1]
-    row = float(np.median(np.flatnonzero(breast[:, furthest])))
-    ((tip_row, tip_column),) = frame.to_scan([(row, furthest - 0.5 if mirrored else furthest + 0.5)])
+    tip_row, tip_column = _furthest(breast, frame, mirrored) if nipple is None else nipple
     whole = Frame(columns, mirrored)
     ((down, across),) = whole.from_scan([(tip_row, tip_column)]) + 0.5  # edges
     laid = whole.magnified(*(mm / REFERENCE_MM for mm in spacing_mm))
@@ -77,3 +77,12 @@ def paper_frame(
     beyond = top < 0 or left < 0 or top + height > rows or across > columns
     origin = (top * laid.scale[0], left * laid.scale[1])
     return PaperFrame(laid.cut(*origin), (float(tip_row), float(tip_column)), bool(beyond))
+
+
+def _furthest(breast: NDArray[Any], frame: Frame, mirrored: bool) -> tuple[float, float]:
+    """The point of the breast's edge on the scan that is furthest from the chest wall."""
+    reached = np.flatnonzero(breast.any(axis=0))
+    furthest = reached[0] if mirrored else reached[-1]
+    row = float(np.median(np.flatnonzero(breast[:, furthest])))
+    ((tip_row, tip_column),) = frame.to_scan([(row, furthest - 0.5 if mirrored else furthest + 0.5)])
+    return float(tip_row), float(tip_column)

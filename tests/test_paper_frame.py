@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
 from mammoview.geometry import Frame
+from mammoview.nipple import estimate_nipple
 from mammoview.paper_frame import SIDE, PaperFrame, paper_frame
 
 COARSE = 0.5  # mm of the hand-made masks
@@ -50,6 +51,19 @@ def test_a_mirrored_film_has_the_same_frame_mirrored(level: int) -> None:
     width = 1200
     assert_allclose(mirrored[:, 0], upright[:, 0])
     assert_allclose(mirrored[:, 1], width - upright[::-1, 1])
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_an_arm_that_reaches_further_than_the_nipple_does_not_take_the_frame(mirrored: bool) -> None:
+    mask = breast(mirrored)
+    mask[:10, slice(-160, None) if mirrored else slice(160)] = True  # 80 mm, at the film's upper edge
+    frame = Frame(240)
+    nipple = estimate_nipple(mask, frame, not mirrored)
+    assert nipple is not None
+    assert nipple[0] == pytest.approx(200, abs=1)
+    spacing = (COARSE, COARSE)
+    assert paper_frame(mask, frame, mirrored, 400, spacing, nipple).tip == nipple
+    assert paper_frame(mask, frame, mirrored, 400, spacing).tip[0] < 10
 
 
 def test_the_frames_own_right_edge_is_at_the_tip_on_either_side() -> None:

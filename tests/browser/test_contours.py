@@ -301,7 +301,9 @@ def test_measurements_leave_room_for_the_numbers_and_the_layers(
 
 
 @pytest.mark.parametrize("scene", ["large", "large-mirrored"])
-def test_the_papers_frame_ends_at_the_most_protruding_point_and_says_so(viewer: Viewer, scene: str) -> None:
+def test_the_papers_frame_ends_at_the_nipple_as_it_is_estimated_and_says_so(
+    viewer: Viewer, scene: str
+) -> None:
     shown = viewer(scene)
     press(shown, "Zoom out")
     bare = picture(shown)
@@ -318,7 +320,7 @@ def test_the_papers_frame_ends_at_the_most_protruding_point_and_says_so(viewer: 
     np.testing.assert_allclose([rows.max(), columns.max()], last, atol=pixel + 3)
     inside = line[rows.min() + 6 : rows.max() - 5, columns.min() + 6 : columns.max() - 5]
     assert not inside.any(), "only the border is drawn"
-    words = "102.4 mm square, laid on the breast's most protruding point, since nothing finds the nipple"
+    words = "102.4 mm square, laid on the nipple as estimated from the outline"
     expect(shown.locator("#frame-laid")).to_have_text(words)
 
 

@@ -468,6 +468,30 @@ def test_a_corrected_nipple_moves_the_arc(case: Case) -> None:
     assert panes(shown)["LCC"]["nipple"]["x"] == pytest.approx(view["nipple"]["x"])
 
 
+def test_a_letter_does_not_cover_the_nipples_grip(case: Case) -> None:
+    shown = case("four")
+    hang(shown, 4)
+    press(shown, "Arc")
+    click_at(shown, "LCC", cases.at(0.25, 60.0, 25.0, chest_wall_left=True))
+    nipple = panes(shown)["LCC"]["nipple"]
+    script = "(element, [row, column]) => element.mammoview.scanToPage(row, column, 'LCC')"
+    start = shown.evaluate(script, [nipple["y"] - 0.5, nipple["x"] - 0.5])
+    letter = stage(shown, "LCC").locator(".target.right")
+    box = letter.bounding_box()
+    assert box
+    mouse = shown.page.mouse
+    mouse.move(start["x"], start["y"])
+    mouse.down()
+    mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    mouse.up()
+    mouse.move(2, 2)
+    settle(shown)
+    shot = shown.page.screenshot(clip={side: round(length) for side, length in box.items()})
+    seen = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(np.int16)
+    assert green(seen).sum() > 10, "the ring is seen over its letter"
+    assert panes(shown)["LCC"]["nipple"] != nipple
+
+
 def test_without_a_spacing_there_is_no_arc_and_the_scale_is_said_to_be_assumed(case: Case) -> None:
     shown = case("unmeasured")
     hang(shown, 2)

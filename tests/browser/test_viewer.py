@@ -363,6 +363,22 @@ def test_the_keys_are_the_films_as_soon_as_it_opens(viewer: Viewer) -> None:
     assert state(shown)["inverted"]
 
 
+def test_the_sheet_of_keys_can_be_closed_wherever_it_is_scrolled_to(viewer: Viewer) -> None:
+    shown = viewer("plain")
+    shown.page.set_viewport_size({"width": 1366, "height": 768})
+    shown.page.keyboard.press("?")
+    sheet = shown.get_by_role("dialog", name="Keys and mouse")
+    scrolled = sheet.evaluate("each => { each.scrollTop = each.scrollHeight; return each.scrollTop; }")
+    assert scrolled > 0
+    expect(sheet.get_by_text("Esc", exact=True)).to_be_in_viewport(ratio=1)
+    close = sheet.get_by_role("button", name="Close")
+    expect(close).to_be_in_viewport(ratio=1)
+    assert sheet.locator("dt").all_text_contents().count("A") == 1
+    expect(sheet).to_contain_text("Full screen")
+    close.click()
+    expect(sheet).to_be_hidden()
+
+
 def test_a_layer_that_was_not_run_has_nothing_to_set(viewer: Viewer) -> None:
     for scene, count in (("unassessed", 0), ("plain", 1)):
         shown = viewer(scene)

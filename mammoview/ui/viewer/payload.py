@@ -240,11 +240,15 @@ def _look(mammogram: Mammogram) -> _Look:
 def _paper_frame(mammogram: Mammogram, look: _Look) -> dict[str, Any]:
     """The frame's corners by its matrix, and in words on what it was laid."""
     spacing = mammogram.spacing_mm or (REFERENCE_MM, REFERENCE_MM)
-    laid = paper_frame(look.breast, look.frame, is_mirrored(look.breast), mammogram.pixels.shape[0], spacing)
+    mirrored, rows = is_mirrored(look.breast), mammogram.pixels.shape[0]
+    # Two looks at the side may differ on a film that is hardly any breast: then it has no nipple.
+    nipple = None if look.chest_wall_left is mirrored else look.nipple
+    laid = paper_frame(look.breast, look.frame, mirrored, rows, spacing, nipple)
     size = f"{SIDE * REFERENCE_MM:.1f} mm square"
     if mammogram.spacing_mm is None:
         size = f"{SIDE} pixels square, the 50 µm assumed"
-    words = f"{size}, laid on the breast's most protruding point, since nothing finds the nipple"
+    tip = "breast's most protruding point" if nipple is None else "nipple as estimated from the outline"
+    words = f"{size}, laid on the {tip}"
     if laid.beyond_film:
         words += "; it reaches beyond the film"
     return {"matrix": laid.frame.canvas_matrix(), "side": SIDE, "words": words}
