@@ -53,6 +53,8 @@ class FilmFiles:
     film, sheet, overlay : Path or None
         The film itself; else the sheet that holds it; its annotation.
     warnings : tuple of str
+    annotation_warnings : tuple of str
+        Those that tell of annotations.
     """
 
     source: str
@@ -63,6 +65,7 @@ class FilmFiles:
     sheet: Path | None = None
     overlay: Path | None = None
     warnings: tuple[str, ...] = ()
+    annotation_warnings: tuple[str, ...] = ()
 
     @property
     def entry(self) -> FilmEntry:
@@ -219,10 +222,13 @@ def _gather(
         film=film.path if film else None,
         sheet=sheet if described.film(position).size else None,
         overlay=overlay.path if overlay else None,
-        warnings=tuple(
-            f"{shown(part.path)} belongs to another case by its name and is left out" for part in strays
-        ),
+        warnings=tuple(map(_left_out, strays)),
+        annotation_warnings=tuple(_left_out(part) for part in strays if part.kind == _OVERLAY),
     )
+
+
+def _left_out(part: _Part) -> str:
+    return f"{shown(part.path)} belongs to another case by its name and is left out"
 
 
 def _parts(folder: Path) -> list[_Part]:

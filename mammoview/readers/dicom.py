@@ -191,6 +191,7 @@ def _mammogram(stored: Stored, path: Path, given: Given) -> Mammogram:
         voi=shown_as.voi,
         facts=_facts(header),
         warnings=(*(f"{name}: {remark}" for remark in said), *placed),
+        annotation_warnings=placed,
     )
 
 

@@ -73,6 +73,7 @@ def read_film(path: Path, given: Given) -> Mammogram:
         outlines=outlines,
         facts={"Bits": str(8 * stored.itemsize), "Stored size": f"{stored.shape[0]} × {stored.shape[1]}"},
         warnings=(*warnings, *placed),
+        annotation_warnings=placed,
     )
 
 

@@ -39,7 +39,7 @@ def _filled(reader: Session, place: Place, films: dict[int, Hung]) -> Place:
         return place
     number = place.film
     try:
-        mammogram = reader.mammogram(number)
+        mammogram = reading.film_of(reader, number)
     except MammoviewError as error:
         return replace(place, film=None, words=str(error))
     withheld = reading.seen(reader, number, mammogram)
