@@ -91,9 +91,11 @@ def _listed(session: Session, root: Path, still: bool) -> None:
         said = f"{len(rows)} of {len(all_rows)} cases"
         how = "Click on a name to open the case." if rows else ""
         st.caption(f"{said}. {known.progress or how}")
+        if known.trouble:
+            st.warning(known.trouble)
         if rows:
             _table(session, rows)
-        elif all_rows or not known.progress:
+        elif all_rows or not (known.progress or known.trouble):
             _by_path(session, root)
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mammoview.domain import Given
 from mammoview.errors import UnreadableScan
+from mammoview.readers import sidecar
 from mammoview.ui import library
 from mammoview.ui.library import Library
 
@@ -82,6 +83,33 @@ def test_no_path_leads_out(parts: list[str]) -> None:
     except UnreadableScan:
         return
     assert path.is_relative_to(root.resolve())
+
+
+@pytest.mark.parametrize("ending", [".png", ".ics", ".LJPEG", ".dcm"])
+@pytest.mark.parametrize("length", [252, 255])
+def test_a_name_as_long_as_names_may_be_costs_no_other_case(root: Path, length: int, ending: str) -> None:
+    (root / "apart").mkdir()
+    named = root / "apart" / ("x" * (length - len(ending)) + ending)
+    named.write_bytes(b"x")
+    assert sidecar.beside(named) is None
+    assert {"cancer_01/case0001", "IM000001", "screening.png"} < set(names(root))
+
+
+def test_a_case_that_cannot_be_told_is_listed_and_costs_no_other(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = sidecar.beside
+
+    def fails(path: Path) -> Path | None:
+        if path.name == "hostile.png":
+            raise RuntimeError("of a hostile file")
+        return beside(path)
+
+    monkeypatch.setattr(sidecar, "beside", fails)
+    (root / "hostile.png").write_bytes(b"x")
+    listed = {case.name: case for case in Library(root).cases()}
+    assert set(listed) == {"cancer_01/case0001", "hostile.png", "IM000001", "screening.png"}
+    assert listed["hostile.png"].facts().doubt.startswith("hostile.png: ")
 
 
 def test_a_link_that_leads_out_is_neither_listed_nor_opened(root: Path) -> None:
