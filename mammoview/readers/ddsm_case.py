@@ -13,7 +13,7 @@ from pathlib import Path
 from mammoview.domain import Given, Laterality, View
 from mammoview.errors import UnreadableScan
 from mammoview.readers.ddsm_ics import CaseDescription, FilmEntry, Position, read_ics
-from mammoview.readers.guard import shown
+from mammoview.readers.guard import printable, shown
 
 __all__ = ["ORIGINALS", "FilmFiles", "belongs_to_a_case", "find_films"]
 
@@ -215,7 +215,7 @@ def _gather(
     case = next((part.case for part in own), "") or _sheet_case(sheet)
     side, view = position
     return FilmFiles(
-        source=f"{case}.{_WORDS[side]}_{view}",
+        source=printable(f"{case}.{_WORDS[side]}_{view}"),
         laterality=side,
         view=view,
         described=described,
