@@ -228,6 +228,8 @@ class Mammogram:
         Made by the phantom, not by an X-ray tube.
     warnings : tuple of str
         What had to be put right to read it, each naming the file.
+    annotation_warnings : tuple of str
+        Those of the warnings that tell of what was annotated on it.
     """
 
     pixels: NDArray[np.uint16]
@@ -242,6 +244,7 @@ class Mammogram:
     facts: Mapping[str, str] = field(default_factory=dict)
     synthetic: bool = False
     warnings: tuple[str, ...] = ()
+    annotation_warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 2 or self.pixels.dtype != np.uint16:

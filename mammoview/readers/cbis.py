@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -49,6 +49,9 @@ _SMALLEST_REGION = 9
 
 _SIDES = {"LEFT": Laterality.LEFT, "RIGHT": Laterality.RIGHT}
 _LESIONS = {"mass": LesionType.MASS, "calcification": LesionType.CALCIFICATION}
+
+_LESION_IN_NAME = re.compile(r"^(?:mass|calc)[a-z]*-(?:training|test)_(?=.)", re.IGNORECASE)
+"""Read first, a film must not be called after what was found on it."""
 
 Row = Mapping[str, str]
 """One line of a csv file, its headers without case, blanks and underscores."""
@@ -136,7 +139,7 @@ def open_case(path: Path, given: Given, within: Path | None = None) -> tuple[Fil
         raise UnreadableScan(f"{shown(path)}: no CBIS-DDSM csv file lies above it; open it as a DICOM file")
     tree = _tree(root)
     wanted = None if path.is_dir() else str(read_header(path).get("SeriesInstanceUID", ""))
-    films = tuple(
+    films = _told_apart(
         _film(rows, tree, given)
         for series, rows in _films(_rows(root, within)).items()
         if series in tree and wanted in (None, series)
@@ -293,9 +296,24 @@ def _film(rows: Sequence[Row], tree: Tree, given: Given) -> Film:
 
 
 def _title(row: Row) -> str:
-    """Such as Mass-Training_P_00001_LEFT_CC: the set's own name of the film, which names nobody."""
+    """Such as P_00001_LEFT_CC: the set's own name of the film, without the lesion that it begins with."""
     first = row["imagefilepath"].strip().strip("/").split("/")[0]
-    return re.sub(r"[^\w.-]", "_", first)[:80]
+    return _LESION_IN_NAME.sub("", re.sub(r"[^\w.-]", "_", first)[:80])
+
+
+def _told_apart(films: Iterable[Film]) -> tuple[Film, ...]:
+    """A view that is among the masses and among the calcifications has two films of one name."""
+    taken: Counter[str] = Counter()
+    found = []
+    for film in films:
+        taken[film.source] += 1
+        number = taken[film.source]
+        found.append(film if number == 1 else _called(film, f"{film.source}_{number}"))
+    return tuple(found)
+
+
+def _called(film: Film, name: str) -> Film:
+    return replace(film, source=name, read=lambda: replace(film.read(), source=name))
 
 
 def _read_film(rows: Sequence[Row], tree: Tree, given: Given) -> Mammogram:
@@ -322,13 +340,14 @@ def _regions(film: Mammogram, rows: Sequence[Row], tree: Tree) -> list[_Region]:
 
 def _with_regions(film: Mammogram, rows: Sequence[Row], regions: Sequence[_Region]) -> Mammogram:
     density = rows[0].get("breastdensity", "")
+    said = tuple(f"{_title(rows[0])}: {region.doubt}" for region in regions if region.doubt)
     return replace(
         film,
         source=_title(rows[0]),
         outlines=film.outlines + tuple(outline for region in regions for outline in region.outlines),
         facts={**film.facts, **({"Breast density": density} if density else {})},
-        warnings=film.warnings
-        + tuple(f"{_title(rows[0])}: {region.doubt}" for region in regions if region.doubt),
+        warnings=film.warnings + said,
+        annotation_warnings=film.annotation_warnings + said,
     )
 
 

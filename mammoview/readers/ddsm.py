@@ -144,6 +144,7 @@ def _read(files: FilmFiles, given: Given) -> Mammogram:
             *annotation.warnings,
             *spacing.warnings,
         ),
+        annotation_warnings=(*files.annotation_warnings, *annotation.warnings),
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from mammoview.domain import Given, Laterality, View
 from mammoview.errors import UnreadableScan
 from mammoview.readers.ddsm_ics import CaseDescription, FilmEntry, Position, read_ics
-from mammoview.readers.guard import shown
+from mammoview.readers.guard import printable, shown
 
 __all__ = ["ORIGINALS", "FilmFiles", "belongs_to_a_case", "find_films"]
 
@@ -53,6 +53,8 @@ class FilmFiles:
     film, sheet, overlay : Path or None
         The film itself; else the sheet that holds it; its annotation.
     warnings : tuple of str
+    annotation_warnings : tuple of str
+        Those that tell of annotations.
     """
 
     source: str
@@ -63,6 +65,7 @@ class FilmFiles:
     sheet: Path | None = None
     overlay: Path | None = None
     warnings: tuple[str, ...] = ()
+    annotation_warnings: tuple[str, ...] = ()
 
     @property
     def entry(self) -> FilmEntry:
@@ -212,17 +215,20 @@ def _gather(
     case = next((part.case for part in own), "") or _sheet_case(sheet)
     side, view = position
     return FilmFiles(
-        source=f"{case}.{_WORDS[side]}_{view}",
+        source=printable(f"{case}.{_WORDS[side]}_{view}"),
         laterality=side,
         view=view,
         described=described,
         film=film.path if film else None,
         sheet=sheet if described.film(position).size else None,
         overlay=overlay.path if overlay else None,
-        warnings=tuple(
-            f"{shown(part.path)} belongs to another case by its name and is left out" for part in strays
-        ),
+        warnings=tuple(map(_left_out, strays)),
+        annotation_warnings=tuple(_left_out(part) for part in strays if part.kind == _OVERLAY),
     )
+
+
+def _left_out(part: _Part) -> str:
+    return f"{shown(part.path)} belongs to another case by its name and is left out"
 
 
 def _parts(folder: Path) -> list[_Part]:

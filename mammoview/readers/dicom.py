@@ -191,13 +191,14 @@ def _mammogram(stored: Stored, path: Path, given: Given) -> Mammogram:
         voi=shown_as.voi,
         facts=_facts(header),
         warnings=(*(f"{name}: {remark}" for remark in said), *placed),
+        annotation_warnings=placed,
     )
 
 
 def pseudonym(header: Dataset, path: Path) -> str:
     """A name without patient data: `DICOM-` and the first 8 hex digits of the SOP Instance UID's sha256."""
     instance = str(header.get("SOPInstanceUID", "")) or path.stem
-    return f"DICOM-{hashlib.sha256(instance.encode()).hexdigest()[:8]}"
+    return f"DICOM-{hashlib.sha256(instance.encode(errors='surrogatepass')).hexdigest()[:8]}"
 
 
 def _check_kind(header: Dataset, path: Path) -> None:

@@ -19,6 +19,7 @@ __all__ = [
     "head",
     "inside",
     "not_blank",
+    "printable",
     "regular",
     "shown",
     "unreadable_as",
@@ -28,9 +29,17 @@ LARGEST_FILE = 4 * 1024**3
 """Bytes; a tomosynthesis series in one file stays below it."""
 
 
+def printable(text: str) -> str:
+    """Text with "?" for what has no sign, breaks the line, turns its direction or is no Unicode.
+
+    A file's name may be of any bytes; those that are no UTF-8 cannot be sent to a browser at all.
+    """
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
 def shown(path: Path) -> str:
     """The file's name, fit to stand in a sentence: printable, and no longer than 100 characters."""
-    name = "".join(c if c.isprintable() else "?" for c in path.name) or "the path"
+    name = printable(path.name) or "the path"
     return name if len(name) <= 100 else f"{name[:60]}…{name[-39:]}"
 
 

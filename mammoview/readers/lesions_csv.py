@@ -27,7 +27,7 @@ from mammoview.readers.annotated import (
     digest_of,
     kinds_of,
 )
-from mammoview.readers.guard import inside, shown
+from mammoview.readers.guard import inside, printable, shown
 from mammoview.readers.limits import LONGEST_EDGE, check_size, check_spacing
 
 __all__ = ["NO_LESION", "SQUASHED", "AnnotatedFilm", "DescribedFilm", "films_by_patient", "open_dataset"]
@@ -95,7 +95,7 @@ class DescribedFilm:
                 film, outlines=self.outlines, facts=dict(self.facts), synthetic="synthetic" in self.facts
             )
 
-        return Film(self.path.stem, chosen.laterality, chosen.view, read)
+        return Film(printable(self.path.stem), chosen.laterality, chosen.view, read)
 
     def annotated(self) -> AnnotatedFilm:
         where = {"laterality": self.given.laterality or "", "view": self.given.view or ""}

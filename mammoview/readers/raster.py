@@ -15,7 +15,7 @@ from mammoview.domain import Film, Given, Mammogram
 from mammoview.errors import OversizedScan, TruncatedScan, UnreadableScan
 from mammoview.readers import placing, titles
 from mammoview.readers.codestreams import declared
-from mammoview.readers.guard import head, not_blank, regular, shown, unreadable_as
+from mammoview.readers.guard import head, not_blank, printable, regular, shown, unreadable_as
 from mammoview.readers.limits import check_size
 
 __all__ = ["open_case", "read_film", "recognises"]
@@ -38,7 +38,14 @@ def recognises(path: Path) -> bool:
 def open_case(path: Path, given: Given) -> tuple[Film, ...]:
     """The one film of a picture file, not read yet."""
     side, view = titles.side_and_view(path.name)
-    return (Film(path.stem, given.laterality or side, given.view or view, partial(read_film, path, given)),)
+    return (
+        Film(
+            printable(path.stem),
+            given.laterality or side,
+            given.view or view,
+            partial(read_film, path, given),
+        ),
+    )
 
 
 def read_film(path: Path, given: Given) -> Mammogram:
@@ -64,7 +71,7 @@ def read_film(path: Path, given: Given) -> Mammogram:
     pixels = placing.at_true_size(stored, size, name) if size != stored.shape else stored
     return Mammogram(
         pixels=pixels.astype(np.uint16),
-        source=path.stem,
+        source=printable(path.stem),
         laterality=given.laterality or side,
         view=given.view or view,
         spacing_mm=spacing,
@@ -73,6 +80,7 @@ def read_film(path: Path, given: Given) -> Mammogram:
         outlines=outlines,
         facts={"Bits": str(8 * stored.itemsize), "Stored size": f"{stored.shape[0]} × {stored.shape[1]}"},
         warnings=(*warnings, *placed),
+        annotation_warnings=placed,
     )
 
 

@@ -45,7 +45,15 @@ def completed(given: Given, film: Path) -> Given:
 def beside(film: Path) -> Path | None:
     """The film's sidecar: `film.json` for `film.png`, else `film.png.json`; None where there is neither."""
     names = (f"{film.stem}.json", f"{film.name}.json")
-    return next((path for name in names if (path := film.parent / name) != film and path.is_file()), None)
+    return next((path for name in names if (path := film.parent / name) != film and _is_file(path)), None)
+
+
+def _is_file(path: Path) -> bool:
+    """No file, too, where its name would be longer than names may be."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def read_sidecar(path: Path) -> Given:

@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mammoview.errors import MammoviewError
+from mammoview.readers.guard import printable
 from mammoview.ui.library import MOST_CASES, Library
 from mammoview.ui.panels import plain, told
 from mammoview.ui.round import Filters, Row, matching, offered
@@ -69,8 +70,9 @@ def _ask(session: Session, rows: Sequence[Row]) -> None:
         not_assessed=st.checkbox("Not assessed in this session only", kept.not_assessed, key="not assessed"),
     )
     if here.open is not None:
-        label = next((row.label for row in rows if row.name == here.open), here.open)
-        st.button(f"Back to {plain(label)}", on_click=partial(_back, session))
+        label = next((row.label for row in rows if row.name == here.open), None)
+        known = "the open case" if label is None else plain(label)
+        st.button(f"Back to {known}", on_click=partial(_back, session))
 
 
 def _among(
@@ -91,9 +93,11 @@ def _listed(session: Session, root: Path, still: bool) -> None:
         said = f"{len(rows)} of {len(all_rows)} cases"
         how = "Click on a name to open the case." if rows else ""
         st.caption(f"{said}. {known.progress or how}")
+        if known.trouble:
+            st.warning(known.trouble)
         if rows:
             _table(session, rows)
-        elif all_rows or not known.progress:
+        elif all_rows or not (known.progress or known.trouble):
             _by_path(session, root)
 
 
@@ -161,7 +165,7 @@ def _columns(rows: Sequence[Row], reading_first: bool) -> dict[str, list[object]
     if any(row.read for row in rows):
         columns["read"] = [_of(row.read, row) for row in rows]
     if not reading_first and any(each and each.doubt for each in facts):
-        columns["remark"] = [each.doubt if each else None for each in facts]
+        columns["remark"] = [printable(each.doubt) if each else None for each in facts]
     return columns
 
 

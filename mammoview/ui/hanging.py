@@ -16,6 +16,7 @@ def of_case(reader: Session, film: int) -> Hanging | None:
     """What would hang beside this film, or does; None where a case has one film alone."""
     if len(reader.films) < 2:
         return None
+    case = reader.case_number
     places = hang([(each.laterality, each.view) for each in reader.films])
     if reader.hung_over != film:  # another film was chosen: that one is to be seen
         reader.hung_over = None
@@ -23,14 +24,19 @@ def of_case(reader: Session, film: int) -> Hanging | None:
     if reader.hung_over is not None:
         places = tuple(_filled(reader, place, films) for place in places)
 
+    def is_open() -> bool:
+        return bool(reader.films) and reader.case_number == case
+
     def turn(on: bool) -> None:
-        reader.hung_over = film if on else None
+        if is_open():
+            reader.hung_over = film if on else None
 
     def show(number: int) -> None:
-        reader.hung_over = None
-        case_to_case.show_view(reader, number)
+        if is_open():
+            reader.hung_over = None
+            case_to_case.show_view(reader, number)
 
-    return Hanging(places, film, films, reader.hung_over is not None, turn, show)
+    return Hanging(places, film, films, reader.hung_over is not None, turn, show, case)
 
 
 def _filled(reader: Session, place: Place, films: dict[int, Hung]) -> Place:
@@ -39,7 +45,7 @@ def _filled(reader: Session, place: Place, films: dict[int, Hung]) -> Place:
         return place
     number = place.film
     try:
-        mammogram = reader.mammogram(number)
+        mammogram = reading.film_of(reader, number)
     except MammoviewError as error:
         return replace(place, film=None, words=str(error))
     withheld = reading.seen(reader, number, mammogram)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from mammoview.errors import MammoviewError, UnreadableScan
 from mammoview.readers import cbis, open_case
-from mammoview.readers.catalogue import Case, CaseFacts, cbis_cases, ddsm_case, table_cases
-from mammoview.readers.guard import shown
+from mammoview.readers.catalogue import Case, CaseFacts, cbis_cases, ddsm_case, name_below, table_cases
+from mammoview.readers.guard import inside, shown
 from mammoview.readers.loose_films import Pictures, Studies
+from mammoview.ui.log import place_of
 
 __all__ = ["MOST_CASES", "Library"]
+
+log = logging.getLogger(__name__)
 
 MOST_CASES = 2_000
 MOST_ENTRIES = 60_000
@@ -36,10 +41,17 @@ class Library:
         The walk ends after `MOST_ENTRIES` entries, `DEEPEST` folders down or `MOST_CASES` cases, and
         follows no symbolic link; a case beyond those limits can still be opened by its path.
 
+        What cannot be used costs its own case or folder alone.
+
         Parameters
         ----------
         tell : callable
             Told now and then how many files and folders have been looked at.
+
+        Raises
+        ------
+        OSError
+            If the root is not there.
         """
         named: dict[str, Case] = {}
         for case in islice(self._found(tell), MOST_CASES):
@@ -86,20 +98,39 @@ class Library:
         doubts: dict[Path, str] = {}
         studies = Studies(root)
         for folder, files in self._folders(tell):
-            whole = _collection(folder, files, root, doubts)
+            whole = _listed(partial(_collection, folder, files, root, doubts)) or []
             claimed.update(path for case in whole for path in case.files)
             yield from whole
             described = [path for path in files if path.suffix.lower() == ".ics"]
-            yield from (ddsm_case(path, root, files) for path in described)
+            for ics in described:
+                yield from self._at(ics, partial(_ddsm_cases, root, files))
             if described:
                 continue
             kinds = {path: _kind(path) for path in files if path not in claimed}
             for path in (path for path, kind in kinds.items() if kind == "dicom"):
                 studies.add(path)
             pictures = tuple(path for path, kind in kinds.items() if kind == "picture")
-            for case in Pictures(folder, root, pictures).cases():
+            for case in self._pictures(folder, pictures):
                 yield _doubted(case, doubts.get(folder, ""))
-        yield from studies.cases()
+        yield from _listed(studies.cases) or []
+
+    def _pictures(self, folder: Path, paths: tuple[Path, ...]) -> Iterator[Case]:
+        """As far as they belong together; each by itself where one of them does not let that be told."""
+        together = _listed(Pictures(folder, self.root, paths).cases)
+        if together is not None:
+            yield from together
+            return
+        for path in paths:
+            yield from self._at(path, lambda alone: Pictures(folder, self.root, (alone,)).cases())
+
+    def _at(self, path: Path, cases: Callable[[Path], Iterable[Case]]) -> list[Case]:
+        """The cases of one file; one that cannot be used is named all the same, and opening it says why."""
+        found = _listed(partial(cases, path))
+        if found is not None:
+            return found
+        doubt = CaseFacts(doubt=f"{shown(path)}: what it holds cannot be told")
+        name = name_below(path, self.root)
+        return [Case(name, lambda given: open_case(path, given, self.root), lambda: doubt, (path,))]
 
     def _folders(self, tell: Callable[[int], None]) -> Iterator[tuple[Path, list[Path]]]:
         """Each folder with its files."""
@@ -107,12 +138,27 @@ class Library:
         waiting = [(self.root, 0)]
         while waiting:
             folder, depth = waiting.pop()
+            if not depth:
+                self.root.stat()  # a disk that went away is no empty folder
             entries = _entries(folder, MOST_ENTRIES - seen)
             seen += len(entries)
             tell(seen)
             yield folder, [Path(e.path) for e in entries if _is_file(e)]
             if depth < DEEPEST:
                 waiting += [(Path(e.path), depth + 1) for e in reversed(entries) if _is_folder(e)]
+
+
+def _listed(cases: Callable[[], Iterable[Case]]) -> list[Case] | None:
+    """The cases; None where a hostile file or name makes that impossible, which must cost no other case."""
+    try:
+        return list(cases())
+    except Exception as error:
+        log.error("unexpected %s at %s", type(error).__name__, place_of(error))
+        return None
+
+
+def _ddsm_cases(root: Path, beside: list[Path], ics: Path) -> list[Case]:
+    return [ddsm_case(ics, root, beside)]
 
 
 def _another_name(name: str, taken: dict[str, Case]) -> str:
@@ -160,11 +206,18 @@ def _entries(folder: Path, most: int) -> list[os.DirEntry[str]]:
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    return entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
+    return _is(entry.is_dir, entry)
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
-    return entry.is_file(follow_symlinks=False) and not entry.name.startswith(".")
+    return _is(entry.is_file, entry)
+
+
+def _is(kind: Callable[..., bool], entry: os.DirEntry[str]) -> bool:
+    try:
+        return kind(follow_symlinks=False) and not entry.name.startswith(".")
+    except OSError:
+        return False
 
 
 def _kind(path: Path) -> str:
@@ -189,4 +242,4 @@ def _kept_inside(path: Path, root: Path) -> bool:
     """Whether no link beside the case (its films and outlines lie there) leads out of the root."""
     folder = path if path.is_dir() else path.parent
     links = (Path(e.path) for e in _entries(folder, MOST_ENTRIES) if e.is_symlink())
-    return all(link.resolve().is_relative_to(root) for link in links)
+    return all(inside(link, root) for link in links)

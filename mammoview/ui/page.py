@@ -50,7 +50,7 @@ def main() -> None:
 def show(reader: Session, film: int) -> None:
     """One film with everything that is known of it."""
     with st.spinner("Reading the film …"):
-        mammogram = reader.mammogram(film)
+        mammogram = reading.film_of(reader, film)
     if reader.assess_on_opening:
         reader.assess_on_opening = False
         reader.assess(film)

@@ -9,7 +9,7 @@ from functools import partial
 import streamlit as st
 
 from mammoview.domain import Mammogram
-from mammoview.errors import UnusableReadings
+from mammoview.errors import UnreadableOutlines, UnusableReadings
 from mammoview.readings import (
     MOST_NOTE,
     BiRads,
@@ -25,7 +25,12 @@ from mammoview.ui.panels import plain, told
 from mammoview.ui.session import Session
 from mammoview.ui.viewer import Marking
 
-__all__ = ["bare", "choose_mode", "hidden", "read", "seen"]
+__all__ = ["WITHHELD_ERROR", "bare", "choose_mode", "film_of", "hidden", "read", "seen"]
+
+WITHHELD_ERROR = (
+    "This film cannot be shown: a file that belongs to it cannot be used. Why is withheld while you read "
+    "first; leave Read first to see it."
+)
 
 
 def choose_mode(desk: Desk) -> None:
@@ -82,8 +87,25 @@ def _opened(reader: Session, index: int, mammogram: Mammogram) -> FilmRead:
 
 
 def bare(mammogram: Mammogram) -> Mammogram:
-    """The film without what earlier readers drew on it."""
-    return replace(mammogram, outlines=())
+    """The film without what earlier readers drew on it, and without what is said of how they drew."""
+    of_pixels = tuple(each for each in mammogram.warnings if each not in mammogram.annotation_warnings)
+    return replace(mammogram, outlines=(), warnings=of_pixels, annotation_warnings=())
+
+
+def film_of(reader: Session, index: int) -> Mammogram:
+    """A film of the case; read first, an error of its outlines does not tell that there are any.
+
+    Raises
+    ------
+    UnreadableScan
+    UnreadableOutlines
+    """
+    try:
+        return reader.mammogram(index)
+    except UnreadableOutlines:
+        if reader.desk.on:
+            raise UnreadableOutlines(WITHHELD_ERROR) from None
+        raise
 
 
 def hidden() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from mammoview.domain import LesionType
 from mammoview.readers.catalogue import CaseFacts
+from mammoview.readers.guard import printable
 from mammoview.readings import FilmRead
 from mammoview.ui.desk import Desk
 from mammoview.ui.worklist import Known
@@ -37,7 +38,7 @@ class Row:
     name : str
         By which it is opened.
     label : str
-        By which it is shown; no two rows share one.
+        By which it is shown, in printable signs; no two rows share one.
     facts : CaseFacts or None
         None while they are not read. What earlier readers said is left out of a withheld case.
     withheld : bool
@@ -108,7 +109,7 @@ class Round:
         withheld = desk.on or any(desk.withheld(film) for film in seen)
         if withheld and facts is not None:
             facts = CaseFacts(views=facts.views, density=facts.density)
-        label = _free(PurePosixPath(name).name if withheld else name, taken)
+        label = _free(printable(PurePosixPath(name).name if withheld else name), taken)
         taken.add(label)
         read = sum(desk.recorded(film) > 0 for film in seen)
         return Row(name, label, facts, withheld, len(self._assessed.get(name, ())), read)

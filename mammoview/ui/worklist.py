@@ -27,6 +27,7 @@ FRESH_S = 15.0
 REST = 20
 """Nor for so many times what the last look took: an archive on a slow disk is not read all the time."""
 UNREADABLE = CaseFacts(doubt="Its files cannot be read.")
+TROUBLE = "The folder could not be looked through; the list is as it was before."
 
 _Stamp = tuple[tuple[str, int, int], ...]
 
@@ -43,11 +44,14 @@ class Known:
         Of the cases that were read so far.
     progress : str
         What is still being done, in words; empty where all is known.
+    trouble : str
+        Why the cases are those of an earlier look; empty where they are not.
     """
 
     cases: tuple[Case, ...] = ()
     facts: Mapping[str, CaseFacts] = field(default_factory=dict)
     progress: str = ""
+    trouble: str = ""
 
     def case(self, name: str) -> Case | None:
         return next((case for case in self.cases if case.name == name), None)
@@ -62,6 +66,7 @@ class Worklist:
         self._cases: tuple[Case, ...] = ()
         self._facts: dict[str, tuple[_Stamp, CaseFacts]] = {}
         self._progress = ""
+        self._trouble = ""
         self._thread: threading.Thread | None = None
         self._fresh_until = 0.0
 
@@ -88,14 +93,14 @@ class Worklist:
         with self._lock:
             cases = self._cases
             facts = {case.name: self._facts[case.name][1] for case in cases if case.name in self._facts}
-            return Known(cases, facts, self._progress)
+            return Known(cases, facts, self._progress, self._trouble)
 
     def _work(self) -> None:
         start = time.monotonic()
         try:
             cases = self._library.cases(self._tell_looking)
             with self._lock:
-                self._cases = cases
+                self._cases, self._trouble = cases, ""
                 known = {case.name for case in cases}
                 self._facts = {name: kept for name, kept in self._facts.items() if name in known}
             for number, case in enumerate(cases):
@@ -103,6 +108,7 @@ class Worklist:
                 self._read(case)
         except Exception as error:
             log.error("unexpected %s at %s", type(error).__name__, place_of(error))
+            self._trouble = TROUBLE
         finally:
             took = time.monotonic() - start
             log.info("looked at the folder of cases in %.1f s", took)
@@ -145,7 +151,7 @@ def _stamp(case: Case) -> _Stamp:
         try:
             status = path.stat()
             found.append((str(path), status.st_size, status.st_mtime_ns))
-        except OSError:
+        except (OSError, ValueError):
             found.append((str(path), -1, -1))
     return tuple(found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -188,6 +189,16 @@ def test_neither_name_nor_number_of_a_dicom_patient_is_told(
     said = repr(found(tmp_path))
     assert "Muster" not in said
     assert "4711" not in said
+
+
+def test_a_dicom_file_of_any_name_opens(tmp_path: Path, write_dicom: Callable[..., Path]) -> None:
+    grey = np.arange(400, dtype=np.uint16).reshape(20, 20)
+    write_dicom(grey, tmp_path / "plain.dcm", SOPInstanceUID="")
+    (tmp_path / "plain.dcm").rename(tmp_path / os.fsdecode(b"\xff.dcm"))
+    (case,) = Library(tmp_path).cases()
+    assert case.facts().doubt == ""
+    (film,) = case.films(Given())
+    assert film.read().source.startswith("DICOM-")
 
 
 def test_a_table_of_lesions_gives_one_case_for_each_patient(tmp_path: Path) -> None:

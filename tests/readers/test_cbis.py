@@ -122,9 +122,24 @@ def test_every_film_that_is_there_is_listed_and_none_is_read(tree: Path) -> None
         (Laterality.LEFT, View.CC),
     ]
     assert [film.source for film in films] == [
-        "Calc-Training_P_00002_RIGHT_MLO",
-        "Mass-Training_P_00001_LEFT_CC",
+        "P_00002_RIGHT_MLO",
+        "P_00001_LEFT_CC",
     ]
+
+
+def test_one_view_among_masses_and_calcifications_is_two_films_whose_names_tell_of_neither(
+    tree: Path,
+) -> None:
+    rows = [row("P_00001", "LEFT", "CC", 1, "calcification", OTHER, ODD, "N/A", "N/A", "3", "BENIGN", "4")]
+    with (tree / "calc_case_description_test_set.csv").open("w", newline="") as file:
+        file.write(HEADERS["calc"] + "\n")
+        csv.writer(file).writerows(rows)
+    films = open_case(tree)
+    assert [film.source for film in films] == ["P_00001_LEFT_CC", "P_00001_LEFT_CC_2"]
+    assert [film.read().source for film in films] == ["P_00001_LEFT_CC", "P_00001_LEFT_CC_2"]
+    assert not any(
+        kind in said for film in films for said in film.read().warnings for kind in ("Mass", "Calc")
+    )
 
 
 def test_swapped_mask_and_crop_are_told_by_their_content(tree: Path) -> None:
@@ -158,7 +173,7 @@ def test_a_mask_that_does_not_fit_its_film_is_not_drawn_and_it_is_said(tree: Pat
 
 def test_one_film_of_a_tree_opens_with_its_outlines(tree: Path) -> None:
     (film,) = read(tree / "CBIS-DDSM/a/08-07-2016-DDSM-1/1-1.dcm")
-    assert (film.source, len(film.outlines)) == ("Mass-Training_P_00001_LEFT_CC", 2)
+    assert (film.source, len(film.outlines)) == ("P_00001_LEFT_CC", 2)
 
 
 def test_a_mask_of_a_tree_opens_as_a_plain_picture(tree: Path) -> None:
@@ -176,7 +191,8 @@ def test_a_missing_mask_leaves_the_film_readable(tree: Path) -> None:
     (tree / "CBIS-DDSM/d/1-2.dcm").unlink()
     film = open_case(tree)[1].read()
     assert len(film.outlines) == 1
-    assert any("abnormality 2" in warning for warning in film.warnings)
+    (said,) = [warning for warning in film.warnings if "abnormality 2" in warning]
+    assert film.annotation_warnings == (said,)
 
 
 def test_headers_match_without_case_blank_and_underscore(tree: Path) -> None:

@@ -81,10 +81,19 @@ def test_the_nipple_is_told_where_the_breast_ends_and_not_where_no_breast_was_fo
 
 def test_the_browser_may_only_open_what_hangs() -> None:
     heard: list[Any] = []
-    shown = Hanging(hang([(R, CC), (L, CC)]), 0, {}, True, heard.append, heard.append)
-    for wish in ({"on": True}, {"open": 1}, {"open": 2}, {"open": "1"}, {"on": 1}, None, {"open": None}):
-        take_wish(wish, shown)
+    shown = Hanging(hang([(R, CC), (L, CC)]), 0, {}, True, heard.append, heard.append, case=5)
+    for wish in ({"on": True}, {"open": 1}, {"open": 2}, {"open": "1"}, {"on": 1}, {}, {"open": None}):
+        take_wish({**wish, "case": 5}, shown)
     assert heard == [True, 1]
+
+
+@pytest.mark.parametrize("case", [{}, {"case": 4}, {"case": "5"}, {"case": None}])
+def test_a_wish_made_of_another_case_is_dropped(case: dict[str, object]) -> None:
+    heard: list[Any] = []
+    shown = Hanging(hang([(R, CC), (L, CC)]), 0, {}, True, heard.append, heard.append, case=5)
+    for wish in (None, {"on": True}, {"open": 1}):
+        take_wish(wish and {**wish, **case}, shown)
+    assert heard == []
 
 
 @pytest.fixture
@@ -136,6 +145,23 @@ def test_what_hangs_goes_with_another_film_and_with_the_case(reader: Session) ->
     assert reader.hung_over is None
 
 
+def test_a_case_that_was_closed_or_gave_way_to_another_is_told_nothing(reader: Session) -> None:
+    late = hanging.of_case(reader, 0)
+    assert late is not None
+    reader.close()
+    late.open(1)
+    late.turn(True)
+    assert reader.hung_over is None
+    reader.open("another", lambda: tuple(Film(name, R, CC, lambda: film()) for name in "ab"))
+    now = hanging.of_case(reader, 0)
+    assert now is not None
+    assert now.case != late.case
+    late.open(1)
+    late.turn(True)
+    assert reader.film_before(0) == 0
+    assert reader.hung_over is None
+
+
 def test_each_film_that_hangs_is_read_first_like_one_that_is_opened(reader: Session) -> None:
     reader.desk.on = True
     shown = hanging.of_case(reader, 0)
@@ -173,7 +199,7 @@ def page() -> None:
     films = st.session_state.films
     hung = {number: Hung(each, None, "not run", False) for number, each in enumerate(films)} if on else {}
     places = hang([(each.laterality, each.view) for each in films])
-    shown = Hanging(places, 0, hung, on, lambda _: None, lambda _: None)
+    shown = Hanging(places, 0, hung, on, lambda _: None, lambda _: None, case=1)
     viewer(films[0], None, key="v", magnification_errors=None, hanging=shown)
 
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
+from streamlit.testing.v1 import AppTest
 
 from mammoview.domain import Given
 from mammoview.errors import UnreadableScan
+from mammoview.readers import sidecar
+from mammoview.readers.catalogue import CaseFacts
 from mammoview.ui import library
+from mammoview.ui.desk import Desk
 from mammoview.ui.library import Library
+from mammoview.ui.round import Round
+from mammoview.ui.worklist import Known
 
 
 @pytest.fixture
@@ -82,6 +91,86 @@ def test_no_path_leads_out(parts: list[str]) -> None:
     except UnreadableScan:
         return
     assert path.is_relative_to(root.resolve())
+
+
+HOSTILE = (b"a\xff\xfe_LCC", b"two\nlines", b"turned \xe2\x80\xaecnp", b"\xff\xfe")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_case_of_any_name_is_listed_in_printable_signs_and_opens(root: Path, name: bytes) -> None:
+    film = root / "apart" / os.fsdecode(name + b".png")
+    film.parent.mkdir()
+    Image.fromarray(np.arange(400, dtype=np.uint8).reshape(20, 20)).save(film)
+    cases = Library(root).cases()
+    facts = {case.name: case.facts() if "apart" in case.name else CaseFacts() for case in cases}
+    rows = Round(root=root).rows(Known(cases, facts), Desk(root.parent))
+    assert all(row.label.isprintable() for row in rows)
+    assert len({row.label for row in rows}) == len(rows) == 4
+    (row,) = [row for row in rows if row.label.startswith("apart")]
+    (case,) = [case for case in cases if case.name == row.name]
+    (opened,) = case.films(Given())
+    assert opened.source.isprintable()
+    assert opened.read().source == opened.source
+    (alone,) = Library(root).lone(row.name).films(Given())
+    assert alone.source == opened.source
+
+
+def list_page() -> None:
+    import os
+    from pathlib import Path
+
+    import streamlit as st
+
+    from mammoview.ui import cases
+    from mammoview.ui.session import Session
+    from mammoview.ui.worklist import worklist
+
+    root = Path(os.environ["MAMMOVIEW_DATA"])
+    worklist(root).wait()
+    if "reader" not in st.session_state:
+        st.session_state["reader"] = Session()
+    st.session_state["reader"].round.root = root
+    cases.browse(st.session_state["reader"])
+
+
+def test_the_page_lists_a_folder_with_names_of_any_kind(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAMMOVIEW_READINGS", str(tmp_path / "readings"))
+    monkeypatch.setenv("MAMMOVIEW_DATA", str(root))
+    for name in HOSTILE:
+        (root / os.fsdecode(name + b".png")).write_bytes(b"x")
+    shown = AppTest.from_function(list_page, default_timeout=60).run()
+    assert not shown.exception
+    assert not shown.error
+    assert len(shown.dataframe[0].value) == 3 + len(HOSTILE)
+
+
+@pytest.mark.parametrize("ending", [".png", ".ics", ".LJPEG", ".dcm"])
+@pytest.mark.parametrize("length", [252, 255])
+def test_a_name_as_long_as_names_may_be_costs_no_other_case(root: Path, length: int, ending: str) -> None:
+    (root / "apart").mkdir()
+    named = root / "apart" / ("x" * (length - len(ending)) + ending)
+    named.write_bytes(b"x")
+    assert sidecar.beside(named) is None
+    assert {"cancer_01/case0001", "IM000001", "screening.png"} < set(names(root))
+
+
+def test_a_case_that_cannot_be_told_is_listed_and_costs_no_other(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = sidecar.beside
+
+    def fails(path: Path) -> Path | None:
+        if path.name == "hostile.png":
+            raise RuntimeError("of a hostile file")
+        return beside(path)
+
+    monkeypatch.setattr(sidecar, "beside", fails)
+    (root / "hostile.png").write_bytes(b"x")
+    listed = {case.name: case for case in Library(root).cases()}
+    assert set(listed) == {"cancer_01/case0001", "hostile.png", "IM000001", "screening.png"}
+    assert listed["hostile.png"].facts().doubt.startswith("hostile.png: ")
 
 
 def test_a_link_that_leads_out_is_neither_listed_nor_opened(root: Path) -> None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mammoview.domain import Magnification, Mammogram, Progress
+from mammoview.domain import Film, Magnification, Mammogram, Progress
+from mammoview.errors import UnreadableOutlines
+from mammoview.phantom import write_case
+from mammoview.readers import open_case
 from mammoview.readings import FILE, BiRads
-from mammoview.ui import session
+from mammoview.ui import hanging, session
+from mammoview.ui.reading import WITHHELD_ERROR, bare, film_of
 from mammoview.ui.session import Session
 from mammoview.ui.viewer.marking import Marking, mark_data, take_mark
 from mammoview.ui.viewer.payload import MeasuredError, layers_payload
@@ -130,6 +136,43 @@ def test_the_order_is_impression_reveal_second_impression(opened: AppTest) -> No
     assert not opened.error
     recorded = [each.value for each in opened.markdown if "BI-RADS" in each.value]
     assert [text.split("**")[1] for text in recorded] == ["1 · BI-RADS 2", "2 · BI-RADS 4"]
+
+
+def test_what_is_said_of_how_a_film_was_annotated_is_withheld_and_what_is_said_of_its_pixels_is_not(
+    tmp_path: Path,
+) -> None:
+    made = write_case(tmp_path / "case", seed=7)
+    overlay = next(iter(sorted(made.glob("*.OVERLAY"))))
+    overlay.write_text(re.sub(r"TOTAL_OUTLINES \d+", "TOTAL_OUTLINES 7", overlay.read_text()))
+    (film,) = [
+        film
+        for film in (each.read() for each in open_case(made))
+        if any("promises 7 outlines" in said for said in film.warnings)
+    ]
+    film = replace(film, warnings=("the film ends early", *film.warnings))
+    shown = bare(film)
+    assert shown.outlines == ()
+    assert shown.warnings[0] == "the film ends early"
+    assert not any("outline" in said or "OVERLAY" in said for said in shown.warnings)
+
+
+def test_outlines_that_cannot_be_read_are_not_told_of_while_she_reads_first(folder: Path) -> None:
+    def broken() -> Mammogram:
+        raise UnreadableOutlines("film.OVERLAY: there is no outline in it")
+
+    made = Session()
+    films = (Film("film", None, None, handmade.mammogram), Film("other", None, None, broken))
+    made.open("case", lambda: films)
+    made.hung_over = 0
+    for on, words in ((False, "film.OVERLAY: there is no outline in it"), (True, WITHHELD_ERROR)):
+        made.desk.on = on
+        with pytest.raises(UnreadableOutlines) as told:
+            film_of(made, 1)
+        assert str(told.value) == words
+        hung = hanging.of_case(made, 0)
+        assert hung is not None
+        assert words in [place.words for place in hung.places]
+    assert "outline" not in WITHHELD_ERROR
 
 
 def test_the_switch_may_be_turned_on_and_off_but_opens_nothing(folder: Path) -> None:

@@ -70,6 +70,23 @@ def test_only_what_changed_is_read_again(tmp_path: Path, monkeypatch: pytest.Mon
     assert known.facts["a/LCC.png"].views == ("RMLO",)
 
 
+def test_a_folder_that_went_away_leaves_the_last_list_and_it_is_said(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worklist, "FRESH_S", 0)
+    monkeypatch.setattr(worklist, "REST", 0)
+    here = Worklist(root)
+    assert here.wait().trouble == ""
+    away = root.rename(root.with_name("away"))
+    known = here.wait()
+    assert [case.name for case in known.cases] == ["a_LCC.png", "b_LCC.png"]
+    assert "as it was before" in known.trouble
+    (away / "a_LCC.png").unlink()
+    away.rename(root)
+    known = here.wait()
+    assert ([case.name for case in known.cases], known.trouble) == (["b_LCC.png"], "")
+
+
 def test_nothing_that_a_case_holds_ends_the_list(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails() -> CaseFacts:
         raise RecursionError("of a hostile file")

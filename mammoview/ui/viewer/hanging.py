@@ -73,6 +73,8 @@ class Hanging:
         Told whether they shall hang.
     open : callable
         Told the number of the film to show alone.
+    case : int
+        Tells this case from every other that the session has had.
     """
 
     places: tuple[Place, ...]
@@ -81,6 +83,7 @@ class Hanging:
     on: bool
     turn: Callable[[bool], None]
     open: Callable[[int], None]
+    case: int
 
 
 def hang(labels: Sequence[tuple[Laterality | None, View | None]]) -> tuple[Place, ...]:
@@ -139,13 +142,24 @@ def _names(labels: Sequence[tuple[Laterality | None, View | None]]) -> list[str]
 def hanging_data(viewer: str, hanging: Hanging) -> dict[str, Any]:
     """For the browser; the same values give the same data."""
     places = [asdict(place) for place in hanging.places]
-    return {"viewer": viewer, "places": places, "current": hanging.current, "on": hanging.on}
+    return {
+        "viewer": viewer,
+        "case": hanging.case,
+        "places": places,
+        "current": hanging.current,
+        "on": hanging.on,
+    }
 
 
 def take_wish(sent: object, hanging: Hanging) -> None:
-    """Do as the browser asks: whether the views shall hang, or which film of them to show alone."""
+    """Do as the browser asks: whether the views shall hang, or which film of them to show alone.
+
+    A wish that was made of another case, and came late, is dropped.
+    """
     match sent:
-        case {"on": bool(on)}:
+        case {"case": int(named)} if named != hanging.case:
+            return
+        case {"case": int(), "on": bool(on)}:
             hanging.turn(on)
-        case {"open": int(number)} if number in [place.film for place in hanging.places]:
+        case {"case": int(), "open": int(number)} if number in [place.film for place in hanging.places]:
             hanging.open(number)

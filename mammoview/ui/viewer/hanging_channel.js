@@ -9,7 +9,7 @@ export default function mount({ data, setTriggerValue }) {
     place.hanging = hanging;
     place.changed?.();
   };
-  const hanging = { header: data, tell: (wish) => setTriggerValue("wish", wish) };
+  const hanging = { header: data, tell: (wish) => setTriggerValue("wish", { ...wish, case: data.case }) };
   give(hanging);
   return () => place.hanging === hanging && give(null);
 }
