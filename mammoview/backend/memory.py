@@ -16,7 +16,7 @@ __all__ = ["PIECE_BYTES", "in_pieces", "patches_at_once", "ran_out"]
 
 Made = TypeVar("Made")
 
-PIECE_BYTES: Final = 256 * 2**20
+PIECE_BYTES: Final = 192 * 2**20
 """What the widest activations of one piece may take; two of them are there at a time."""
 
 ACTIVATIONS: Final = 8
