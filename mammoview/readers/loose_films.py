@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os.path import commonprefix
 from pathlib import Path
+from types import MappingProxyType
 
 from mammoview.domain import Film, Given, Outline
 from mammoview.errors import MammoviewError
@@ -17,6 +18,9 @@ from mammoview.readers.guard import check_links, shown
 from mammoview.readers.overlay import read_annotation
 
 __all__ = ["Pictures", "Studies"]
+
+FileState = tuple[str, int, int]
+"""Path, size in bytes and time of change in ns of a file, which a changed one does not share."""
 
 MOST_TOGETHER = 40
 """Films of one case; the most that a patient's folder holds are some ten."""
@@ -69,18 +73,45 @@ class Pictures:
 
 
 class Studies:
-    """DICOM files of all folders below the root, gathered into the studies that they were taken in."""
+    """DICOM files of all folders below the root, gathered into the studies that they were taken in.
 
-    def __init__(self, root: Path) -> None:
+    Parameters
+    ----------
+    root : Path
+    before : mapping
+        `known` of an earlier look: the headers of files that are unchanged are not read again.
+
+    Attributes
+    ----------
+    known : mapping of (path, size, time of change) to str
+        What tells the study of each file, see `dicom.with_study`.
+    """
+
+    def __init__(self, root: Path, before: Mapping[FileState, str] = MappingProxyType({})) -> None:
         self._root = root
+        self._before = before
+        self.known: dict[FileState, str] = {}
         self._studies: dict[str, list[Path]] = defaultdict(list)
 
     def add(self, path: Path) -> None:
         try:
-            _, study = dicom.with_study(path, sidecar.completed(Given(), path))
+            sidecar.completed(Given(), path)
+            study = self._study(path)
         except (MammoviewError, OSError):
             study = ""  # opening it says what is wrong
         self._studies[study or f"/{path}"].append(path)
+
+    def _study(self, path: Path) -> str:
+        status = path.stat()
+        state = str(path), status.st_size, status.st_mtime_ns
+        study = self._before.get(state)
+        if study is None:
+            try:
+                _, study = dicom.with_study(path, Given())
+            except MammoviewError:
+                study = ""  # a file that is no film stays none until it changes
+        self.known[state] = study
+        return study
 
     def cases(self) -> Iterator[Case]:
         studies = [part for paths in self._studies.values() for part in _at_most(paths)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,7 @@ from mammoview.errors import MammoviewError, UnreadableScan
 from mammoview.readers import cbis, open_case
 from mammoview.readers.catalogue import Case, CaseFacts, cbis_cases, ddsm_case, name_below, table_cases
 from mammoview.readers.guard import inside, shown
-from mammoview.readers.loose_films import Pictures, Studies
+from mammoview.readers.loose_films import FileState, Pictures, Studies
 from mammoview.ui.log import place_of
 
 __all__ = ["MOST_CASES", "Library"]
@@ -34,6 +34,7 @@ class Library:
     """Cases below `root`, named by their path from there."""
 
     root: Path
+    _studies: dict[FileState, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def cases(self, tell: Callable[[int], None] = lambda files: None) -> tuple[Case, ...]:
         """In order of their names, each of which is given once; what is known of them is not read yet.
@@ -96,7 +97,7 @@ class Library:
         root = self.root
         claimed: set[Path] = set()
         doubts: dict[Path, str] = {}
-        studies = Studies(root)
+        studies = Studies(root, self._studies)
         for folder, files in self._folders(tell):
             whole = _listed(partial(_collection, folder, files, root, doubts)) or []
             claimed.update(path for case in whole for path in case.files)
@@ -112,6 +113,8 @@ class Library:
             pictures = tuple(path for path, kind in kinds.items() if kind == "picture")
             for case in self._pictures(folder, pictures):
                 yield _doubted(case, doubts.get(folder, ""))
+        self._studies.clear()
+        self._studies.update(studies.known)
         yield from _listed(studies.cases) or []
 
     def _pictures(self, folder: Path, paths: tuple[Path, ...]) -> Iterator[Case]:

@@ -14,7 +14,7 @@ from PIL import Image
 from mammoview.domain import Given, LesionType, Pathology
 from mammoview.errors import UnreadableScan
 from mammoview.phantom import write_case
-from mammoview.readers import dicom_pixels
+from mammoview.readers import dicom, dicom_pixels
 from mammoview.readers.catalogue import CaseFacts, worst
 from mammoview.ui.library import Library
 
@@ -169,6 +169,32 @@ def test_dicom_files_of_one_study_open_together_wherever_they_lie(
         f"archive/{OTHER_STUDY}/series2/1.dcm": ("LCC",),
     }
     assert opened(tmp_path, f"archive/{STUDY}") == ["RCC", "LCC"]
+
+
+def test_a_header_is_read_again_only_where_its_file_changed(
+    tmp_path: Path, write_dicom: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grey = np.arange(64, dtype=np.uint16).reshape(8, 8)
+    for number in range(2):
+        write_dicom(grey, tmp_path / f"{number}.dcm", StudyInstanceUID=STUDY, SOPInstanceUID=f"1.2.{number}")
+    (tmp_path / "damaged.dcm").write_bytes(bytes(128) + b"DICM" + b"\xff" * 50)
+    read: list[str] = []
+    with_study = dicom.with_study
+
+    def noted(path: Path, given: Given) -> object:
+        read.append(path.name)
+        return with_study(path, given)
+
+    monkeypatch.setattr(dicom, "with_study", noted)
+    here = Library(tmp_path)
+    first = [case.name for case in here.cases()]
+    assert sorted(read) == ["0.dcm", "1.dcm", "damaged.dcm"]
+    read.clear()
+    assert [case.name for case in here.cases()] == first
+    assert read == []
+    write_dicom(grey, tmp_path / "1.dcm", StudyInstanceUID=OTHER_STUDY, SOPInstanceUID="1.2.11")
+    assert [case.name for case in here.cases()] == ["0.dcm", "1.dcm", "damaged.dcm"]
+    assert read == ["1.dcm"]
 
 
 def test_two_patients_never_share_a_case_though_their_study_has_one_number(
