@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,16 @@ from mammoview.readers import codestreams
 from mammoview.readers.guard import head, regular, shown, unreadable_as
 from mammoview.readers.limits import check_size
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 __all__ = ["Stored", "read_header", "read_stored", "recognises", "syntax_of"]
 
 _PIXEL_DATA = 0x7FE00010
 _LARGEST_ELEMENT = 4 * 1024**2
 """Bytes; a larger element stays in the file until it is asked for, so that no header fills the memory."""
+_LARGEST_HEADER = 32 * 1024**2
+"""Bytes before the pixels, larger elements apart; the tables of a signed film have some hundred thousand."""
 _BEGINNING = b"\x08\x00"
 """First group of a data set that was written without preamble and file meta information."""
 
@@ -69,12 +75,30 @@ def read_header(path: Path) -> Dataset:
             raise UnreadableScan(
                 f"{shown(path)}: the whole file is deflated; convert it to Explicit VR Little Endian first"
             )
-        header = dcmread(
-            regular(path), stop_before_pixels=True, force=not preamble, defer_size=_LARGEST_ELEMENT
-        )
+        with io.BufferedReader(_Sparing(regular(path))) as file:
+            header = dcmread(file, stop_before_pixels=True, force=not preamble, defer_size=_LARGEST_ELEMENT)
         if not preamble and "SOPClassUID" not in header:
             raise UnreadableScan(f"{shown(path)}: this is not a DICOM file; choose a mammogram")
         return header
+
+
+class _Sparing(io.FileIO):
+    """A file of which no more is read than any header has; a larger element is passed over unread."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self._path = path
+        self._left = _LARGEST_HEADER
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int | None:
+        count = super().readinto(buffer)
+        self._left -= count or 0
+        if self._left < 0:
+            raise UnreadableScan(
+                f"{shown(self._path)}: what it says before its pixels is longer than any film's; get it "
+                "again from the archive"
+            )
+        return count
 
 
 def syntax_of(header: Dataset) -> uid.UID:

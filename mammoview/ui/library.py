@@ -94,10 +94,19 @@ class Library:
         return path
 
     def _found(self, tell: Callable[[int], None]) -> Iterator[Case]:
+        studies = Studies(self.root, dict(self._studies))
+        try:
+            yield from self._by_folder(studies, tell)
+            yield from _listed(studies.cases) or []
+        finally:  # a walk that ends early has read headers too
+            self._studies.clear()
+            self._studies.update(studies.known)
+
+    def _by_folder(self, studies: Studies, tell: Callable[[int], None]) -> Iterator[Case]:
+        """All cases but the studies, whose films lie anywhere."""
         root = self.root
         claimed: set[Path] = set()
         doubts: dict[Path, str] = {}
-        studies = Studies(root, self._studies)
         for folder, files in self._folders(tell):
             whole = _listed(partial(_collection, folder, files, root, doubts)) or []
             claimed.update(path for case in whole for path in case.files)
@@ -113,9 +122,6 @@ class Library:
             pictures = tuple(path for path, kind in kinds.items() if kind == "picture")
             for case in self._pictures(folder, pictures):
                 yield _doubted(case, doubts.get(folder, ""))
-        self._studies.clear()
-        self._studies.update(studies.known)
-        yield from _listed(studies.cases) or []
 
     def _pictures(self, folder: Path, paths: tuple[Path, ...]) -> Iterator[Case]:
         """As far as they belong together; each by itself where one of them does not let that be told."""

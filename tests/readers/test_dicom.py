@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from pydicom.pixels.encoders import RLELosslessEncoder
 
 from mammoview.domain import Given, Laterality, Mammogram, View
 from mammoview.errors import OversizedScan, TruncatedScan, UnreadableScan
-from mammoview.readers import open_case, read
+from mammoview.readers import dicom_pixels, open_case, read
+from mammoview.readers.dicom_pixels import read_header
 
 TOP = 65535
 
@@ -485,3 +487,23 @@ def test_warnings_do_not_tell_the_name_of_the_file(write_dicom: Any, ramp: Any, 
     film = only(write_dicom(ramp, tmp_path / "DOE_JANE_1954.dcm", BurnedInAnnotation="YES"))
     assert len(film.warnings) >= 2
     assert all(warning.startswith(film.source) and "DOE" not in warning for warning in film.warnings)
+
+
+def test_a_header_longer_than_any_films_is_refused_before_it_is_parsed_to_its_end(
+    tmp_path: Path, write_dicom: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grey = np.arange(400, dtype=np.uint16).reshape(20, 20)
+    path = write_dicom(grey, tmp_path / "film.dcm", ImageComments="x" * 9000)
+    assert read_header(path).ImageComments == "x" * 9000
+    monkeypatch.setattr(dicom_pixels, "_LARGEST_HEADER", 8000)
+    with pytest.raises(UnreadableScan, match="longer than any film's"):
+        read_header(path)
+
+
+def test_a_large_element_of_a_header_is_there_when_it_is_asked_for(
+    tmp_path: Path, write_dicom: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dicom_pixels, "_LARGEST_ELEMENT", 1000)
+    grey = np.arange(400, dtype=np.uint16).reshape(20, 20)
+    path = write_dicom(grey, tmp_path / "film.dcm", ImageComments="x" * 9000)
+    assert read_header(path).ImageComments == "x" * 9000
