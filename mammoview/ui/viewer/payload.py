@@ -356,13 +356,18 @@ def _agreement(comparison: Comparison, mammogram: Mammogram, arrays: _Arrays) ->
 def _salient(comparison: Comparison, arrays: _Arrays) -> dict[str, Any]:
     """The pixels that tightness counts, as 1, in squares as the saliency is sent."""
     values, frame = _cropped(np.asarray(comparison.salient).astype(np.float32), comparison.frame)
-    tiles, places = _tiled(values.astype(np.uint8))
+    return _in_squares(values.astype(np.uint8), frame, arrays)
+
+
+def _in_squares(codes: NDArray[np.uint8], frame: Frame, arrays: _Arrays) -> dict[str, Any]:
+    """An image of codes where most are 0: the squares that are not empty, and where they lie."""
+    tiles, places = _tiled(codes)
     return {
         "array": arrays.add(tiles),
         "places": places,
         "tile": _TILE,
-        "rows": values.shape[0],
-        "columns": values.shape[1],
+        "rows": codes.shape[0],
+        "columns": codes.shape[1],
         "matrix": frame.canvas_matrix(),
     }
 
@@ -447,14 +452,8 @@ def _saliency(saliency: Saliency, weighting: Weighting, arrays: _Arrays) -> dict
     maximum = _number(values.max())
     scale = None if maximum is None else saliency_scale(values)
     shares = np.clip(values / scale, 0, 1) if scale else np.zeros(values.shape)
-    tiles, places = _tiled(np.ceil(shares * 255).astype(np.uint8))
     return {
-        "array": arrays.add(tiles),
-        "places": places,
-        "tile": _TILE,
-        "rows": values.shape[0],
-        "columns": values.shape[1],
-        "matrix": frame.canvas_matrix(),
+        **_in_squares(np.ceil(shares * 255).astype(np.uint8), frame, arrays),
         "magnification": saliency.magnification.key,
         "scale": scale,
         "maximum": maximum,
